@@ -1,0 +1,183 @@
+"""Model cards and exact prices: what is declared of a model, with source and date."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import ROUND_CEILING, Decimal
+
+from attrs import field, frozen
+
+from pingpong._errors import InvalidRequestError
+from pingpong._requests import Capability
+from pingpong._responses import TOKEN_CLASSES, Usage
+
+_PER_TOKEN = Decimal(1_000_000)
+
+
+@frozen(kw_only=True)
+class PriceTier:
+    """Prices in US dollars per million tokens that hold once a request's input exceeds `above_input_tokens`."""
+
+    above_input_tokens: int
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+    cache_read_usd_per_mtok: Decimal | None = None
+    cache_write_usd_per_mtok: Decimal | None = None
+    cache_write_1h_usd_per_mtok: Decimal | None = None
+
+
+@frozen(kw_only=True)
+class Price:
+    """
+    What a model costs, in US dollars per million tokens of each class.
+
+    Attributes:
+        reasoning_usd_per_mtok: None means reasoning costs what output costs.
+        other_usd_per_unit: Price of one of each of `Usage.other_units`.
+        tiers: Dearer prices for long inputs, ascending.
+        source_url, as_of: Where the figures were read, and when.
+    """
+
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+    cache_read_usd_per_mtok: Decimal | None = None
+    cache_write_usd_per_mtok: Decimal | None = None
+    cache_write_1h_usd_per_mtok: Decimal | None = None
+    input_audio_usd_per_mtok: Decimal | None = None
+    output_audio_usd_per_mtok: Decimal | None = None
+    reasoning_usd_per_mtok: Decimal | None = None
+    other_usd_per_unit: dict[str, Decimal] = field(factory=dict)
+    tiers: tuple[PriceTier, ...] = ()
+    source_url: str
+    as_of: date
+
+
+_RATE_OF_CLASS = {
+    "uncached_input_tokens": "input_usd_per_mtok",
+    "cache_read_tokens": "cache_read_usd_per_mtok",
+    "cache_write_tokens": "cache_write_usd_per_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_usd_per_mtok",
+    "input_audio_tokens": "input_audio_usd_per_mtok",
+    "visible_output_tokens": "output_usd_per_mtok",
+    "reasoning_tokens": "reasoning_usd_per_mtok",
+    "output_audio_tokens": "output_audio_usd_per_mtok",
+}
+
+
+def _rates(price: Price, input_tokens: int) -> Price | PriceTier:
+    rates: Price | PriceTier = price
+    for tier in price.tiers:
+        if input_tokens > tier.above_input_tokens:
+            rates = tier
+    return rates
+
+
+def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
+    """
+    Price one attempt's usage.
+
+    Returns:
+        US dollars, exact, never rounded; None where usage or price is unknown, or the usage counts a class
+        or unit that the price has no figure for.
+
+    Source: adr/0008.
+    """
+    if usage is None or price is None:
+        return None
+    rates = _rates(price, usage.input_tokens) if price.tiers else price
+    total = Decimal(0)
+    for name in TOKEN_CLASSES:
+        tokens = getattr(usage, name)
+        if tokens:
+            rate = getattr(rates, _RATE_OF_CLASS[name], None)
+            if rate is None and name == "reasoning_tokens":
+                rate = rates.output_usd_per_mtok
+            if rate is None:
+                return None
+            total += tokens * rate
+    total /= _PER_TOKEN
+    for unit, count in usage.other_units.items():
+        if count:
+            if unit not in price.other_usd_per_unit:
+                return None
+            total += count * price.other_usd_per_unit[unit]
+    return total
+
+
+def cost_bound_usd(input_tokens: int, output_tokens: int, price: Price | None) -> Decimal | None:
+    """The most that so many tokens can cost, whatever classes they turn out to be; None where the price is unknown."""
+    if price is None:
+        return None
+    rates = _rates(price, input_tokens)
+    writes = [r for r in (rates.cache_write_usd_per_mtok, rates.cache_write_1h_usd_per_mtok) if r is not None]
+    dearest_in = max([rates.input_usd_per_mtok, *writes])
+    dearest_out = max(rates.output_usd_per_mtok, price.reasoning_usd_per_mtok or Decimal(0))
+    return (input_tokens * dearest_in + output_tokens * dearest_out) / _PER_TOKEN
+
+
+def usd_text(amount: Decimal | None, places: int = 6) -> str:
+    """A figure for people, rounded up at `places`; "unknown" for None."""
+    if amount is None:
+        return "unknown"
+    return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_CEILING):f}"
+
+
+@frozen(kw_only=True)
+class RateLimits:
+    """The provider's published limits, per minute; None where not published."""
+
+    requests_per_min: int | None = None
+    input_tokens_per_min: int | None = None
+    output_tokens_per_min: int | None = None
+
+
+@frozen(kw_only=True)
+class Card:
+    """
+    What is declared of one model.
+
+    Attributes:
+        provider, model: Together the full id `provider:model`.
+        endpoints: Names of the driver's endpoints that serve it, in order of preference.
+        context_tokens: Input and output together; None where not published.
+        max_output_tokens: The most it writes in one answer; None where not published.
+        capabilities: What the model can do; an endpoint must carry it too.
+        price: None where unknown; a call under any cap is then refused.
+        aliases: Other names the provider takes for it.
+        skill: 0..1, declared, how often it answers well; None where nobody measured.
+        retired: When the provider stopped, or will stop, serving it.
+        source_url, as_of: Where sizes and capabilities were read, and when.
+    """
+
+    provider: str
+    model: str
+    endpoints: tuple[str, ...]
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: frozenset[Capability] = frozenset()
+    rate_limits: RateLimits = RateLimits()
+    price: Price | None = None
+    aliases: tuple[str, ...] = ()
+    skill: float | None = None
+    released: date | None = None
+    retired: date | None = None
+    source_url: str = ""
+    as_of: date | None = None
+
+    @property
+    def id(self) -> str:
+        """The full model id, `provider:model`."""
+        return f"{self.provider}:{self.model}"
+
+
+def split_model_id(model_id: str) -> tuple[str, str]:
+    """
+    Split `provider:model` at its first colon; model names may hold further colons and slashes.
+
+    Raises:
+        InvalidRequestError: No colon, or nothing before or behind it.
+    """
+    provider, colon, model = model_id.partition(":")
+    if not (colon and provider and model):
+        raise InvalidRequestError(f"{model_id!r} is no model id; write provider:model, as in openai:gpt-5-mini.")
+    return provider, model

@@ -1,0 +1,134 @@
+"""Credentials: where a key comes from and how it goes on a request. A secret cannot be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from pingpong._errors import MissingCredential
+
+
+class Secret:
+    """A string that shows itself to nobody but `reveal()`; it does not print, format, pickle or copy into JSON."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret; call it only where it goes on the wire."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A Secret cannot be pickled or copied; pass the credentials' source instead.")
+
+
+KeySource = Callable[[], Awaitable[Secret]]
+"""Gives the current key; may refresh it, which is not an attempt."""
+
+
+class Credentials(Protocol):
+    """Authenticates requests. `headers` may refresh a token; `is_present` never does I/O beyond reading what is local."""
+
+    @property
+    def is_present(self) -> bool:
+        """Whether a key is at hand."""
+        ...
+
+    async def headers(self) -> Mapping[str, str]:
+        """
+        Headers to add to a request.
+
+        Raises:
+            MissingCredential: No key; the message names the variables that would hold it.
+        """
+        ...
+
+
+def checked_key(value: str, source: str) -> Secret:
+    """
+    A key without surrounding white space.
+
+    Raises:
+        MissingCredential: It is empty, or has characters that no header can carry. The value is not repeated.
+    """
+    key = value.strip()
+    if not key:
+        raise MissingCredential(f"{source} is empty; put the provider's key there.")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise MissingCredential(f"{source} holds white space or characters no key has; copy the key again.")
+    return Secret(key)
+
+
+@frozen(kw_only=True)
+class ApiKey:
+    """
+    A key that goes into one header.
+
+    Attributes:
+        header, prefix: `authorization` and `Bearer `, or what the provider uses.
+        key: The key given outright, a source that is awaited for each request, or None.
+        file: A file that holds the key, read at each request so that it can be rotated.
+        env_vars: Variable names, for the message when nothing is found.
+        env: The environment as it was when the driver was made.
+    """
+
+    header: str
+    prefix: str = ""
+    key: Secret | KeySource | None = None
+    file: str | None = None
+    env_vars: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    provider: str = ""
+
+    @property
+    def is_present(self) -> bool:
+        """Whether a key is at hand: given, in its file, or in the environment."""
+        if self.key is not None:
+            return True
+        if self.file is not None:
+            return Path(self.file).is_file()
+        return any(self.env.get(name, "").strip() for name in self.env_vars)
+
+    async def headers(self) -> Mapping[str, str]:
+        """The one header that authenticates."""
+        return {self.header: self.prefix + (await self._secret()).reveal()}
+
+    async def _secret(self) -> Secret:
+        if isinstance(self.key, Secret):
+            return self.key
+        if self.key is not None:
+            return await self.key()
+        if self.file is not None:
+            return _key_from_file(self.file)
+        for name in self.env_vars:
+            if self.env.get(name, "").strip():
+                return checked_key(self.env[name], f"The environment variable {name}")
+        names = " or ".join(self.env_vars) or "its key variable"
+        message = f"No key for {self.provider}: set {names}, or api_key_file in pingpong.toml."
+        raise MissingCredential(message, provider=self.provider)
+
+
+def _key_from_file(path: str) -> Secret:
+    try:
+        return checked_key(Path(path).read_text(), f"The key file {path}")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise MissingCredential(f"The key file {path} cannot be read: {type(exc).__name__}.") from exc
