@@ -9,6 +9,7 @@ from typing import Any
 
 _NAMES = {
     "_cards": "Card Price PriceTier RateLimits cost_bound_usd cost_usd split_model_id usd_text",
+    "_clock": "Clock",
     "_credentials": "ApiKey Credentials KeySource Secret checked_key",
     "_drivers": (
         "AnyEndpoint Codec Dialect Driver DriverOptions DriverRecord Endpoint EndpointRecord Operation Parsed "
@@ -33,7 +34,7 @@ _NAMES = {
     ),
     "_requests": "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs",
     "_responses": "EmbedResponse FinishReason Response TOKEN_CLASSES TokenCount Usage",
-    "_wire": "WireRequest WireResponse params_from_path target_from_template",
+    "_wire": "Transport WireRequest WireResponse WireStream params_from_path target_from_template",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -8,6 +8,7 @@ from pingpong._cards import cost_bound_usd as cost_bound_usd
 from pingpong._cards import cost_usd as cost_usd
 from pingpong._cards import split_model_id as split_model_id
 from pingpong._cards import usd_text as usd_text
+from pingpong._clock import Clock as Clock
 from pingpong._credentials import ApiKey as ApiKey
 from pingpong._credentials import Credentials as Credentials
 from pingpong._credentials import KeySource as KeySource
@@ -103,7 +104,9 @@ from pingpong._responses import FinishReason as FinishReason
 from pingpong._responses import Response as Response
 from pingpong._responses import TokenCount as TokenCount
 from pingpong._responses import Usage as Usage
+from pingpong._wire import Transport as Transport
 from pingpong._wire import WireRequest as WireRequest
 from pingpong._wire import WireResponse as WireResponse
+from pingpong._wire import WireStream as WireStream
 from pingpong._wire import params_from_path as params_from_path
 from pingpong._wire import target_from_template as target_from_template

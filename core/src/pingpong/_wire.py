@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import parse_qs, quote, unquote
 
 from attrs import field, frozen
@@ -59,3 +60,54 @@ def params_from_path(template: str, path: str) -> Mapping[str, str] | None:
     """The `{name}` values of a path that fits the template, None where it does not fit."""
     match = _pattern(template).fullmatch(path)
     return None if match is None else {k: unquote(v) for k, v in match.groupdict().items()}
+
+
+class WireStream(Protocol):
+    """A streamed answer whose head has arrived. Whoever opened it closes it."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Lower-case names."""
+        ...
+
+    async def read(self) -> bytes:
+        """
+        The next bytes, decoded of their content encoding, in whatever pieces arrive; b"" at the end of the body.
+
+        Raises:
+            DeadlineExceeded: The request's deadline passed.
+            ProviderTimeout: Nothing came for the transport's idle time.
+            ConnectionFailed: The connection broke before the body ended.
+            ResponseTooLarge: The body outgrew the transport's cap.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection unless the body was read to its end; idempotent, and works under cancellation."""
+        ...
+
+
+class Transport(Protocol):
+    """
+    The only I/O of a driver: one HTTP request, one answer. Redirects are not followed, nothing is retried.
+
+    `base_url` is scheme, host and path prefix without a trailing slash; `request.headers` hold the credentials;
+    `deadline_s` is a moment of the client's clock that bounds the whole exchange, body included.
+    """
+
+    async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
+        """The whole answer, whatever its status. Raises as `WireStream.read` does."""
+        ...
+
+    async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> WireStream:
+        """The answer's head, the body to be read. Raises as `WireStream.read` does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection; idempotent."""
+        ...
