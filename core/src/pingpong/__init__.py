@@ -32,7 +32,9 @@ _NAMES = {
         "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system "
         "text_of tool_result user"
     ),
-    "_requests": "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs",
+    "_requests": (
+        "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs estimate_text_tokens"
+    ),
     "_responses": "EmbedResponse FinishReason Response TOKEN_CLASSES TokenCount Usage",
     "_wire": "Transport WireRequest WireResponse WireStream params_from_path target_from_template",
 }

@@ -98,6 +98,7 @@ from pingpong._requests import Request as Request
 from pingpong._requests import Tool as Tool
 from pingpong._requests import ToolChoice as ToolChoice
 from pingpong._requests import content_needs as content_needs
+from pingpong._requests import estimate_text_tokens as estimate_text_tokens
 from pingpong._responses import TOKEN_CLASSES as TOKEN_CLASSES
 from pingpong._responses import EmbedResponse as EmbedResponse
 from pingpong._responses import FinishReason as FinishReason

@@ -244,3 +244,26 @@ def _check_part(i: int, role: Role, part: Part) -> None:
             raise InvalidRequestError(
                 f"messages[{i}]: the text holds half of a surrogate pair at character {exc.start}; it is not Unicode."
             ) from exc
+
+
+def estimate_text_tokens(text: str) -> int:
+    """
+    Upper estimate of a text's tokens, by byte classes; pure, no vocabulary.
+
+    Measured against two public byte-pair vocabularies on prose, code, JSON and 20 languages: 1st percentile 0.99 of the
+    true count, median 1.47. Base64 and random bytes are still underestimated (0.6).
+
+    Source: adr/0009.
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    letters, digits, spaces, high = (len(data) - len(data.translate(None, kind)) for kind in _BYTE_CLASSES)
+    other = len(data) - letters - digits - spaces - high
+    return int(0.36 * letters + 0.75 * digits + 0.30 * spaces + 0.62 * high + 0.95 * other + 2) + 1
+
+
+_BYTE_CLASSES = (
+    bytes((*range(65, 91), *range(97, 123))),
+    b"0123456789",
+    b"\t\n\v\f\r ",
+    bytes(range(128, 256)),
+)
