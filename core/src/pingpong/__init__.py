@@ -16,9 +16,9 @@ _NAMES = {
         "StreamDecoder StreamRenderer"
     ),
     "_errors": (
-        "AllFailed AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed "
-        "ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError "
-        "MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded "
+        "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError "
+        "ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError "
+        "LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded "
         "PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited "
         "ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError "
         "UnsupportedCapability UnsupportedParameter"
@@ -32,10 +32,21 @@ _NAMES = {
         "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system "
         "text_of tool_result user"
     ),
+    "_outcomes": (
+        "Ask Attempt AttemptInfo Candidate Decision Finding Fusion Outcome Purpose Query Report Reservation "
+        "Signals State Truncation Verdict"
+    ),
+    "_plans": "Call Cascade Check CostBounds Ensemble Fallback Plan Refuse Step calls_of cost_bounds",
+    "_policies": (
+        "CALL_SLOTS CallMiddleware CommandRecord CountTokens Fuser Ledger MiddlewareRecord PolicyRecord "
+        "REQUEST_SLOTS RequestMiddleware RetryPolicy Router SignalRecord StoreRecord TransportRecord "
+        "Truncator Validator"
+    ),
     "_requests": (
         "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs estimate_text_tokens"
     ),
     "_responses": "EmbedResponse FinishReason Response TOKEN_CLASSES TokenCount Usage",
+    "_retries": "FullJitter",
     "_wire": "Transport WireRequest WireResponse WireStream params_from_path target_from_template",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

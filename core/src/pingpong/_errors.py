@@ -30,6 +30,7 @@ The closed tree of errors. The class says whose fault it is, `kind` says what ha
     │   ├── ResponseTooLarge         bytes
     │   ├── StructuredOutputTruncated the answer to a JSON Schema was cut by length
     │   ├── CannotFit                no truncation fits the budget
+    │   ├── AnswerRejected           a validator rejects the answer
     │   ├── NoRoute                  no model may serve the request
     │   └── NeedsClarification       the request is unclear; ask the user
     └── AllFailed                    several of the above (an exception group)
@@ -286,6 +287,12 @@ class CannotFit(LimitError):
     """No truncation that keeps what must stay fits the token budget."""
 
     kind = "cannot_fit"
+
+
+class AnswerRejected(LimitError):
+    """A validator rejects the answer; `partial` holds it."""
+
+    kind = "answer_rejected"
 
 
 class NoRoute(LimitError):

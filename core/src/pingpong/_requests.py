@@ -107,6 +107,7 @@ class Request:
             or is dropped and reported in `Outcome.dropped`.
         provider_options: By driver name, options of that provider's wire; "endpoint" pins an endpoint.
         validators: Names of validators that look at the answer.
+        truncator: Name of the truncator that makes the messages fit the model; None sends them as they are.
         max_cost_usd: Cap over all attempts of this request, US dollars.
         timeout_s: Total time for this request, retries and all, seconds > 0; None is the client's default.
         tenant, user, tags: Whose request it is; kept in every ledger entry.
@@ -132,6 +133,7 @@ class Request:
     on_unsupported: Literal["raise", "drop"] = field(default="raise", kw_only=True)
     provider_options: Mapping[str, Mapping[str, Any]] = field(factory=dict, kw_only=True)
     validators: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
+    truncator: str | None = field(default=None, kw_only=True)
     max_cost_usd: Decimal | None = field(default=None, kw_only=True)
     timeout_s: float | None = field(default=None, kw_only=True)
     tenant: str | None = field(default=None, kw_only=True)
