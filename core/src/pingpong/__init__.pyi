@@ -7,7 +7,6 @@ from pingpong._cards import RateLimits as RateLimits
 from pingpong._cards import cost_bound_usd as cost_bound_usd
 from pingpong._cards import cost_usd as cost_usd
 from pingpong._cards import split_model_id as split_model_id
-from pingpong._cards import usd_text as usd_text
 from pingpong._clock import Clock as Clock
 from pingpong._credentials import ApiKey as ApiKey
 from pingpong._credentials import Credentials as Credentials

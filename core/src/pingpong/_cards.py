@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from attrs import field, frozen
 
@@ -113,13 +113,6 @@ def cost_bound_usd(input_tokens: int, output_tokens: int, price: Price | None) -
     dearest_in = max([rates.input_usd_per_mtok, *writes])
     dearest_out = max(rates.output_usd_per_mtok, price.reasoning_usd_per_mtok or Decimal(0))
     return (input_tokens * dearest_in + output_tokens * dearest_out) / _PER_TOKEN
-
-
-def usd_text(amount: Decimal | None, places: int = 6) -> str:
-    """A figure for people, rounded up at `places`; "unknown" for None."""
-    if amount is None:
-        return "unknown"
-    return f"${amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_CEILING):f}"
 
 
 @frozen(kw_only=True)

@@ -12,15 +12,12 @@ class Clock(Protocol):
 
     def monotonic_s(self) -> float:
         """Seconds since some fixed moment; never goes back. Deadlines and durations count in it."""
-        ...
 
     def utc_now(self) -> datetime:
         """The time of day, with zone UTC."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait; a cancellation point even for 0."""
-        ...
 
     def deadline(self, at_s: float) -> AbstractContextManager[None]:
         """
@@ -29,4 +26,3 @@ class Clock(Protocol):
         Raises:
             DeadlineExceeded: On leaving, if that happened.
         """
-        ...

@@ -51,7 +51,6 @@ class Credentials(Protocol):
     @property
     def is_present(self) -> bool:
         """Whether a key is at hand."""
-        ...
 
     async def headers(self) -> Mapping[str, str]:
         """
@@ -60,7 +59,6 @@ class Credentials(Protocol):
         Raises:
             MissingCredential: No key; the message names the variables that would hold it.
         """
-        ...
 
 
 def checked_key(value: str, source: str) -> Secret:

@@ -31,11 +31,9 @@ class StreamDecoder(Protocol):
 
     def feed(self, chunk: bytes) -> Sequence[Event]:
         """Events that this chunk completes, in any partition of the body; an error in the stream is a `StreamError`."""
-        ...
 
     def close(self) -> Sequence[Event]:
         """The body ended: nothing after a terminal event, else one `StreamError` of `StreamTruncated`."""
-        ...
 
 
 class Codec(Protocol[Req_contra, Res_co]):
@@ -49,7 +47,6 @@ class Codec(Protocol[Req_contra, Res_co]):
             UnsupportedParameter: An option this wire has no place for.
             InvalidRequestError: Content this wire cannot carry.
         """
-        ...
 
     def decode(self, wire: WireResponse) -> Res_co:
         """
@@ -59,15 +56,12 @@ class Codec(Protocol[Req_contra, Res_co]):
             MalformedResponse: The body breaks the protocol.
             PingPongError: The body is an error in spite of its status.
         """
-        ...
 
     def stream_decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """A fresh decoder for a 2xx streamed body with these (lower-case) headers; only chat endpoints stream."""
-        ...
 
     def error(self, wire: WireResponse) -> PingPongError:
         """The error that a non-2xx answer means, by status and provider code; total: any status with any body."""
-        ...
 
 
 @frozen
@@ -85,7 +79,6 @@ class StreamRenderer(Protocol):
 
     def render(self, event: Event) -> bytes:
         """The bytes that tell this event; b"" where the wire says nothing of it."""
-        ...
 
 
 class Dialect(Protocol[Req, Res_contra]):
@@ -98,23 +91,18 @@ class Dialect(Protocol[Req, Res_contra]):
         Raises:
             InvalidRequestError: The body is not what this endpoint takes; the message names the field.
         """
-        ...
 
     def render(self, response: Res_contra, parsed: Parsed[Any] | None = None) -> WireResponse:
         """The 200 answer; what `Codec.decode` turns back into an equal response."""
-        ...
 
     def stream_renderer(self, parsed: Parsed[Any] | None = None) -> StreamRenderer:
         """A fresh renderer for one stream; chat endpoints only."""
-        ...
 
     def stream_headers(self, parsed: Parsed[Any] | None = None) -> Mapping[str, str]:
         """Headers of a streamed 200 answer, content type included."""
-        ...
 
     def render_error(self, error: PingPongError) -> WireResponse:
         """The answer that tells an error as this provider does; what `Codec.error` maps back to the same kind."""
-        ...
 
 
 @frozen(kw_only=True)

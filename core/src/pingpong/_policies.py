@@ -9,18 +9,7 @@ from attrs import frozen
 
 from pingpong._cards import Card
 from pingpong._errors import PingPongError
-from pingpong._outcomes import (
-    Ask,
-    Attempt,
-    AttemptInfo,
-    Candidate,
-    Fusion,
-    Outcome,
-    Query,
-    Reservation,
-    Truncation,
-    Verdict,
-)
+from pingpong._outcomes import Ask, Attempt, AttemptInfo, Candidate, Fusion, Outcome, Query, Reservation, Truncation, Verdict
 from pingpong._plans import Plan
 from pingpong._requests import Request
 from pingpong._responses import Response
@@ -31,15 +20,12 @@ class Router(Protocol):
 
     def prepare(self, cards: tuple[Card, ...]) -> Any:
         """What it wants to work out once per table of models; comes back as `Query.prepared`."""
-        ...
 
     def route(self, query: Query) -> Plan:
         """The plan; `Refuse` where no model will do."""
-        ...
 
     def explain(self, query: Query) -> tuple[Candidate, ...]:
         """Every card of the query, with the reason why it was, or was not, chosen."""
-        ...
 
 
 class Validator(Protocol):
@@ -47,7 +33,6 @@ class Validator(Protocol):
 
     def step(self, request: Request, response: Response, answers: tuple[Outcome, ...]) -> Verdict | Ask:
         """The verdict, or a question first; `answers` are the outcomes of its questions so far, in order."""
-        ...
 
 
 class Fuser(Protocol):
@@ -55,7 +40,6 @@ class Fuser(Protocol):
 
     def step(self, request: Request, responses: tuple[Response, ...], answers: tuple[Outcome, ...]) -> Fusion | Ask:
         """The one answer, or a question first."""
-        ...
 
 
 CountTokens = Callable[[Request], int]
@@ -71,7 +55,6 @@ class Truncator(Protocol):
         Raises:
             CannotFit: What must stay does not fit.
         """
-        ...
 
 
 class RetryPolicy(Protocol):
@@ -79,7 +62,6 @@ class RetryPolicy(Protocol):
 
     def next(self, attempts: int, error: PingPongError, *, left_s: float, draw: float) -> float | None:
         """Seconds to wait before the next attempt, None to give up. `left_s` is until the deadline, `draw` in [0, 1)."""
-        ...
 
 
 class CallMiddleware(Protocol):
@@ -92,11 +74,9 @@ class CallMiddleware(Protocol):
 
     async def before(self, info: AttemptInfo) -> Response | None:
         """None to go on, a response to answer from here (the cache slot), or raise a `LimitError` to refuse."""
-        ...
 
     def after(self, info: AttemptInfo, attempt: Attempt, response: Response | None) -> None:
         """What became of it."""
-        ...
 
 
 class RequestMiddleware(Protocol):
@@ -104,11 +84,9 @@ class RequestMiddleware(Protocol):
 
     async def before(self, request: Request) -> Request:
         """The request to go on with, or raise a `LimitError` (`NeedsClarification`, say)."""
-        ...
 
     async def after(self, request: Request, outcome: Outcome | PingPongError) -> None:
         """What became of it."""
-        ...
 
 
 class Ledger(Protocol):
@@ -116,11 +94,9 @@ class Ledger(Protocol):
 
     def record(self, entry: Reservation | Attempt) -> None:
         """Append; never blocks beyond one unflushed append to a local file."""
-        ...
 
     async def settled(self, attempt_ids: Collection[str]) -> None:
         """Wait until these attempts' entries are safe."""
-        ...
 
 
 RequestSlot = Literal["trace", "session", "queue", "clarification"]

@@ -263,9 +263,4 @@ def estimate_text_tokens(text: str) -> int:
     return int(0.36 * letters + 0.75 * digits + 0.30 * spaces + 0.62 * high + 0.95 * other + 2) + 1
 
 
-_BYTE_CLASSES = (
-    bytes((*range(65, 91), *range(97, 123))),
-    b"0123456789",
-    b"\t\n\v\f\r ",
-    bytes(range(128, 256)),
-)
+_BYTE_CLASSES = (bytes((*range(65, 91), *range(97, 123))), b"0123456789", b"\t\n\v\f\r ", bytes(range(128, 256)))

@@ -68,12 +68,10 @@ class WireStream(Protocol):
     @property
     def status(self) -> int:
         """HTTP status."""
-        ...
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Lower-case names."""
-        ...
 
     async def read(self) -> bytes:
         """
@@ -85,11 +83,9 @@ class WireStream(Protocol):
             ConnectionFailed: The connection broke before the body ended.
             ResponseTooLarge: The body outgrew the transport's cap.
         """
-        ...
 
     async def aclose(self) -> None:
         """Close the connection unless the body was read to its end; idempotent, and works under cancellation."""
-        ...
 
 
 class Transport(Protocol):
@@ -102,12 +98,9 @@ class Transport(Protocol):
 
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The whole answer, whatever its status. Raises as `WireStream.read` does."""
-        ...
 
     async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> WireStream:
         """The answer's head, the body to be read. Raises as `WireStream.read` does."""
-        ...
 
     async def aclose(self) -> None:
         """Close every connection; idempotent."""
-        ...

@@ -13,14 +13,7 @@ from __future__ import annotations
 import pluggy
 
 from pingpong._drivers import DriverRecord
-from pingpong._policies import (
-    CommandRecord,
-    MiddlewareRecord,
-    PolicyRecord,
-    SignalRecord,
-    StoreRecord,
-    TransportRecord,
-)
+from pingpong._policies import CommandRecord, MiddlewareRecord, PolicyRecord, SignalRecord, StoreRecord, TransportRecord
 
 GROUP = "pingpong"
 hookspec = pluggy.HookspecMarker(GROUP)
