@@ -16,7 +16,7 @@ _NAMES = {
     "_events": "ContentEvent Event PartEnd ReasoningDelta StreamEnd StreamError StreamStart TextDelta ToolCallDelta events_from_response response_from_events",
     "_framing": "JsonArrayParser MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
     "_messages": "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system text_of tool_result user",
-    "_outcomes": "Ask Attempt AttemptInfo Candidate Decision Finding Fusion Outcome Purpose Query Report Reservation Signals State Truncation Verdict",
+    "_outcomes": "Ask Attempt Candidate Decision Finding Fusion Outcome Purpose Query Report Reservation Signals State Truncation Verdict",
     "_plans": "Call Cascade Check CostBounds Ensemble Fallback Plan Refuse Step calls_of cost_bounds",
     "_policies": "CALL_SLOTS CallMiddleware CommandRecord CountTokens Fuser Ledger MiddlewareRecord PolicyRecord REQUEST_SLOTS RequestMiddleware RetryPolicy Router SignalRecord StoreRecord TransportRecord Truncator Validator",
     "_requests": "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs estimate_text_tokens",

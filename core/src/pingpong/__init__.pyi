@@ -92,7 +92,6 @@ from pingpong._messages import tool_result as tool_result
 from pingpong._messages import user as user
 from pingpong._outcomes import Ask as Ask
 from pingpong._outcomes import Attempt as Attempt
-from pingpong._outcomes import AttemptInfo as AttemptInfo
 from pingpong._outcomes import Candidate as Candidate
 from pingpong._outcomes import Decision as Decision
 from pingpong._outcomes import Finding as Finding

@@ -103,9 +103,9 @@ Purpose = Literal["answer", "judge", "fuse", "summary"]
 
 
 @frozen(kw_only=True)
-class AttemptInfo:
+class Reservation:
     """
-    An attempt about to be made: what the call ring sees before the request leaves.
+    An attempt about to be made: what the call ring sees, and what the ledger holds money by until its entry comes.
 
     Attributes:
         number: 1 for the first attempt at this `Call`.
@@ -120,26 +120,13 @@ class AttemptInfo:
     purpose: Purpose
     card: Card
     endpoint: str
-    request: Request
+    request: Request = field(repr=False)
     is_stream: bool
     input_tokens: int
     held_usd: Decimal | None
     deadline_s: float
-
-
-@frozen(kw_only=True)
-class Reservation:
-    """Money held before a request leaves; the attempt's entry with the same id settles it."""
-
-    attempt_id: str
-    request_id: str
-    model: str
-    held_usd: Decimal | None
     at: datetime
-    tenant: str | None = None
-    user: str | None = None
-    tags: Mapping[str, str] = field(factory=dict)
-    is_simulated: bool = False
+    is_simulated: bool
 
 
 @frozen(kw_only=True)
@@ -148,7 +135,7 @@ class Attempt:
     One request to one model endpoint, as it went: a row of the outcome and an entry of the ledger.
 
     Attributes:
-        status: `success`, `failed` or `cancelled`.
+        status: `success`, `failed` (the request left), `refused` (it did not leave) or `cancelled`.
         first_content_ms: Until the first content event, streams only.
         usage: As the provider counted, or our estimate (`is_estimated`) where it may bill and did not say.
         cost_usd: Exact; 0 where nothing was billed, None where usage or price is unknown.
@@ -161,7 +148,7 @@ class Attempt:
     purpose: Purpose
     model: str
     endpoint: str
-    status: Literal["success", "failed", "cancelled"]
+    status: Literal["success", "failed", "refused", "cancelled"]
     started_at: datetime
     latency_ms: float
     first_content_ms: float | None = None

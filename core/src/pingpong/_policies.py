@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pingpong._cards import Card
 from pingpong._errors import PingPongError
-from pingpong._outcomes import Ask, Attempt, AttemptInfo, Candidate, Fusion, Outcome, Query, Reservation, Truncation, Verdict
+from pingpong._outcomes import Ask, Attempt, Candidate, Fusion, Outcome, Query, Reservation, Truncation, Verdict
 from pingpong._plans import Plan
 from pingpong._requests import Request
 from pingpong._responses import Response
@@ -72,10 +72,10 @@ class CallMiddleware(Protocol):
     in the attempt's own `finally`: it is synchronous, so that cancellation cannot skip it.
     """
 
-    async def before(self, info: AttemptInfo) -> Response | None:
+    async def before(self, reservation: Reservation) -> Response | None:
         """None to go on, a response to answer from here (the cache slot), or raise a `LimitError` to refuse."""
 
-    def after(self, info: AttemptInfo, attempt: Attempt, response: Response | None) -> None:
+    def after(self, reservation: Reservation, attempt: Attempt, response: Response | None) -> None:
         """What became of it."""
 
 

@@ -1,0 +1,107 @@
+"""JSON form of every record, by cattrs: for plans, outcomes, cards, configuration and whatever comes from outside."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar, get_args
+
+from pingpong import _events, _messages, _plans
+from pingpong._credentials import Secret
+from pingpong._errors import InvalidRequestError, PingPongError
+from pingpong._requests import Capability
+
+T = TypeVar("T")
+
+
+def _tag(cls: type) -> str:
+    name = getattr(cls, "kind", None) or cls.__name__
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+@lru_cache(1)
+def _converter() -> Any:
+    from cattrs import Converter
+
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_unstructure_hook(Decimal, lambda d: f"{d:f}")
+    converter.register_structure_hook(Decimal, _decimal)
+    converter.register_unstructure_hook(Secret, repr)
+    converter.register_structure_hook(Secret, lambda v, _: Secret(str(v)))
+    for moment in (datetime, date):
+        converter.register_unstructure_hook(moment, lambda d: d.isoformat())
+        converter.register_structure_hook(moment, lambda v, cls: v if isinstance(v, cls) else cls.fromisoformat(v))
+    converter.register_unstructure_hook(bytes, lambda b: base64.b64encode(b).decode("ascii"))
+    converter.register_structure_hook(bytes, lambda v, _: base64.b64decode(v, validate=True))
+    converter.register_unstructure_hook_func(lambda t: t == frozenset[Capability], sorted)
+    converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, PingPongError), _error_json)
+    for union in (_messages.Part, _plans.Plan, _events.Event):
+        _tag_union(converter, union)
+    return converter
+
+
+def _tag_union(converter: Any, union: Any) -> None:
+    """Tell the members of a union apart by their `type`, looked up late because plans hold plans."""
+    classes = {_tag(c): c for c in get_args(union)}
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, dict) or value.get("type") not in classes:
+            raise ValueError(f"needs a type, one of {', '.join(classes)}")
+        return converter.structure({k: v for k, v in value.items() if k != "type"}, classes[value["type"]])
+
+    def unstructure(value: Any) -> Any:
+        return {"type": _tag(type(value)), **converter.unstructure(value)}
+
+    converter.register_structure_hook_func(lambda t: t == union, structure)
+    converter.register_unstructure_hook_func(lambda t: t == union, unstructure)
+
+
+def _decimal(value: Any, _: type) -> Decimal:
+    if isinstance(value, float | bool):
+        raise ValueError(f"write money as text, not as {value!r}")
+    return Decimal(value)
+
+
+def _error_json(error: PingPongError) -> dict[str, Any]:
+    """The error as `--json` and the gateway show it."""
+    return {
+        "kind": error.kind,
+        "message": str(error),
+        "retryable": error.retryable,
+        "fault": error.fault,
+        "provider": error.provider,
+        "model": error.model,
+        "status": error.status,
+        "code": error.code,
+        "request_id": error.request_id,
+        "retry_after_s": error.retry_after_s,
+    }
+
+
+def to_json(value: Any, kind: Any = None) -> Any:
+    """
+    JSON-ready form of a record: money as decimal text, times as RFC 3339, bytes as base64, secrets never.
+
+    Args:
+        kind: The union a value belongs to (`Plan`, `Part`, `Event`), so that it carries its `type`.
+    """
+    if kind is None:
+        kind = next((u for u in (_plans.Plan, _messages.Part, _events.Event) if type(value) in get_args(u)), None)
+    return _converter().unstructure(value, unstructure_as=kind)
+
+
+def from_json(kind: Any, data: Any) -> Any:
+    """
+    A record out of its JSON form; unknown keys are refused.
+
+    Raises:
+        InvalidRequestError: Names the path of everything that is wrong.
+    """
+    from cattrs import transform_error
+
+    try:
+        return _converter().structure(data, kind)
+    except Exception as exc:
+        raise InvalidRequestError("; ".join(transform_error(exc))) from exc
