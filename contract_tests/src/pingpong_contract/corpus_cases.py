@@ -38,9 +38,9 @@ LEAST_SHARE = 0.95
 _NOT_CHAT = frozenset({"other", "error"})
 
 
-def driver_from_record(record: DriverRecord, env: Mapping[str, str] | None = None) -> Driver:
+def driver_from_record(record: DriverRecord, env: Mapping[str, str]) -> Driver:
     """The driver that a record declares, with its default options; no key is needed to decode."""
-    driver = _load(record.factory)(record, _load(record.options)(), env or {})
+    driver = _load(record.factory)(record, _load(record.options)(), env)
     if not isinstance(driver, Driver):
         raise TypeError(f"{record.factory} gave a {type(driver).__name__}; it must return a pingpong.Driver.")
     return driver
@@ -69,7 +69,7 @@ class CorpusCases:
     @cached_property
     def driver(self) -> Driver:
         """The driver under test."""
-        return driver_from_record(self.record)
+        return driver_from_record(self.record, self.env)
 
     @cached_property
     def folder(self) -> Path | None:
