@@ -1,0 +1,1 @@
+"""Ping-Pong's driver for Anthropic: the Messages API and its token counting."""
