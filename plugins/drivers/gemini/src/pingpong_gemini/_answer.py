@@ -1,0 +1,212 @@
+"""
+An answer put together from `GenerateContentResponse` documents: one when not streamed, many when streamed.
+
+Both ways go through here, and the rule for text makes them equal. Text parts in a row are one part until the kind changes or
+a part bears a signature, which then belongs to the whole part. So the last piece of a stream, an empty text with the
+signature of what was said before, gives what the API itself sends in one piece when it does not stream.
+An empty text without a signature says nothing and is left out.
+
+A response holds one answer: the candidate of index 0. Others are left to `Response.raw`.
+"""
+
+from __future__ import annotations
+
+from pingpong import (
+    Event,
+    FinishReason,
+    MalformedResponse,
+    Opaque,
+    Part,
+    PartEnd,
+    Reasoning,
+    ReasoningDelta,
+    Response,
+    StreamEnd,
+    StreamStart,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+
+from pingpong_gemini._errors import error_from_body
+from pingpong_gemini._finish import finish_from_wire
+from pingpong_gemini._json import PROVIDER, Json, camel, opaque_of
+from pingpong_gemini._parts import part_from_wire
+from pingpong_gemini._usage import KNOWN as KNOWN_COUNTS
+from pingpong_gemini._usage import usage_from_wire
+
+_PIECEWISE = ("citationMetadata", "logprobsResult")
+"""What a stream gives in pieces, each for the text beside it. Anything else that comes again replaces what came before."""
+
+
+class Answer:
+    """One answer in the making."""
+
+    def __init__(self, request_id: str | None = None) -> None:
+        self._request_id = request_id
+        self._parts: list[Part] = []
+        self._open: type[Text | Reasoning] | None = None
+        self._pieces: list[str] = []
+        self._is_started = False
+        self._model = ""
+        self._response_id: str | None = None
+        self._raw_finish: str | None = None
+        self._finish: FinishReason | None = None
+        self._has_candidate = False
+        self._is_blocked = False
+        self._usage: Usage | None = None
+        self._rest: Json = {}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the provider said why the answer ended."""
+        return self._raw_finish not in (None, "FINISH_REASON_UNSPECIFIED")
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether there is an answer at all, were it only the reason why there is none."""
+        return self._has_candidate or self._is_blocked
+
+    def take(self, document: object) -> list[Event]:
+        """
+        The events of the next document.
+
+        Raises:
+            MalformedResponse: It is not what the API answers.
+            PingPongError: It is an error object.
+        """
+        if not isinstance(document, dict):
+            raise MalformedResponse("Gemini's answer is no JSON object.", provider=PROVIDER)
+        if "error" in document:
+            raise error_from_body(document, status=None, headers={})
+        body = camel(document)
+        events = self._start(body)
+        self._take_usage(body.pop("usageMetadata", None))
+        candidates = body.pop("candidates", None) or []
+        if not isinstance(candidates, list):
+            raise MalformedResponse("Gemini's answer has candidates that are no list.", provider=PROVIDER)
+        self._rest.update(body)
+        for candidate in map(camel, candidates):
+            if not candidate.pop("index", None):
+                events += self._take_candidate(candidate)
+                break
+        self._take_feedback(body.get("promptFeedback"))
+        return events
+
+    def _start(self, body: Json) -> list[Event]:
+        model, response_id = body.pop("modelVersion", None), body.pop("responseId", None)
+        if self._is_started:
+            return []
+        self._is_started = True
+        self._model = model if isinstance(model, str) else ""
+        self._response_id = response_id if isinstance(response_id, str) else None
+        return [StreamStart(PROVIDER, self._model, self._response_id, self._request_id)]
+
+    def _take_usage(self, value: object) -> None:
+        """Counts are repeated as they grow, so the last ones hold."""
+        meta = camel(value)
+        if meta:
+            self._usage = usage_from_wire(meta)
+            if extra := {k: v for k, v in meta.items() if k not in KNOWN_COUNTS}:
+                self._rest["usageMetadata"] = {**self._rest.get("usageMetadata", {}), **extra}
+
+    def _take_feedback(self, feedback: object) -> None:
+        reason = camel(feedback).get("blockReason")
+        if isinstance(reason, str) and self._raw_finish is None:
+            self._is_blocked = True
+            self._raw_finish = reason
+
+    def _take_candidate(self, candidate: Json) -> list[Event]:
+        self._has_candidate = True
+        events: list[Event] = []
+        content = camel(candidate.pop("content", None))
+        parts = content.get("parts") or []
+        if not isinstance(parts, list):
+            raise MalformedResponse("Gemini's answer has parts that are no list.", provider=PROVIDER)
+        for value in parts:
+            events += self._take_part(value)
+        finish = candidate.pop("finishReason", None)
+        if isinstance(finish, str):
+            self._raw_finish = finish
+        self._take_extras(candidate)
+        return events
+
+    def _take_extras(self, extras: Json) -> None:
+        if not extras:
+            return
+        kept: Json = self._rest.setdefault("candidate", {})
+        for key, value in extras.items():
+            kept[key] = _extended(kept[key], value) if key in _PIECEWISE and key in kept else value
+
+    def _take_part(self, value: object) -> list[Event]:
+        if not isinstance(value, dict):
+            raise MalformedResponse("Gemini's answer has a part that is no object.", provider=PROVIDER)
+        part = part_from_wire(value, len(self._parts) + (self._open is not None))
+        if isinstance(part, Text | Reasoning):
+            return self._take_text(part)
+        events = self._end_text()
+        index = len(self._parts)
+        self._parts.append(part)
+        if isinstance(part, ToolCall):
+            events.append(ToolCallDelta(index, part.call_id, part.name, part.arguments))
+        events.append(PartEnd(index, part))
+        return events
+
+    def _take_text(self, part: Text | Reasoning) -> list[Event]:
+        if not part.text and part.opaque is None:
+            return []
+        events: list[Event] = [] if self._open is type(part) else self._end_text()
+        self._open = type(part)
+        if part.text:
+            self._pieces.append(part.text)
+            events.append(_DELTA[self._open](len(self._parts), part.text))
+        if part.opaque is not None:
+            events += self._end_text(part.opaque)
+        return events
+
+    def _end_text(self, opaque: Opaque | None = None) -> list[Event]:
+        if self._open is None:
+            return []
+        part = self._open("".join(self._pieces), opaque)
+        self._open, self._pieces = None, []
+        self._parts.append(part)
+        return [PartEnd(len(self._parts) - 1, part)]
+
+    def end(self) -> list[Event]:
+        """The events that end the answer. Call it once, when no document follows."""
+        events = self._end_text()
+        has_calls = any(isinstance(part, ToolCall) for part in self._parts)
+        if self._is_blocked:
+            self._finish = FinishReason.content_filter
+        else:
+            self._finish = finish_from_wire(self._raw_finish or "", has_calls=has_calls)
+        return [*events, StreamEnd(self._finish, self._raw_finish, None, self._usage, opaque_of(self._rest))]
+
+    def response(self) -> Response:
+        """The answer, or what there is of it; before `end` it has no finish reason."""
+        open_part = () if self._open is None else (self._open("".join(self._pieces)),)
+        return Response(
+            provider=PROVIDER,
+            model=self._model,
+            response_id=self._response_id,
+            request_id=self._request_id,
+            parts=(*self._parts, *open_part),
+            finish_reason=self._finish,
+            raw_finish_reason=self._raw_finish if self._finish else None,
+            usage=self._usage,
+            opaque=opaque_of(self._rest) if self._finish else None,
+        )
+
+
+_DELTA: dict[type[Text | Reasoning], type[TextDelta | ReasoningDelta]] = {Text: TextDelta, Reasoning: ReasoningDelta}
+
+
+def _extended(old: object, new: object) -> object:
+    """Two pieces of one attachment: lists are joined, other fields replaced."""
+    if isinstance(old, list) and isinstance(new, list):
+        return [*old, *new]
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **{k: _extended(old[k], v) if k in old else v for k, v in new.items()}}
+    return new
