@@ -9,19 +9,26 @@ from typing import Any
 
 _NAMES = {
     "_cards": "Card Price PriceTier RateLimits cost_bound_usd cost_usd split_model_id",
+    "_client": "Client MemoryLedger Stream",
     "_clock": "Clock",
+    "_config": "Config PluginFilter",
     "_credentials": "ApiKey Credentials KeySource Secret checked_key",
     "_drivers": "AnyEndpoint Codec Dialect Driver DriverOptions DriverRecord Endpoint EndpointRecord Operation Parsed StreamDecoder StreamRenderer",
     "_errors": "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError UnsupportedCapability UnsupportedParameter",
     "_events": "ContentEvent Event PartEnd ReasoningDelta StreamEnd StreamError StreamStart TextDelta ToolCallDelta events_from_response response_from_events",
     "_framing": "JsonArrayParser MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
+    "_json": "from_json to_json",
     "_messages": "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system text_of tool_result user",
+    "_models": "TransportContext",
     "_outcomes": "Ask Attempt Candidate Decision Finding Fusion Outcome Purpose Query Report Reservation Signals State Truncation Verdict",
     "_plans": "Call Cascade Check CostBounds Ensemble Fallback Plan Refuse Step calls_of cost_bounds",
     "_policies": "CALL_SLOTS CallMiddleware CommandRecord CountTokens Fuser Ledger MiddlewareRecord PolicyRecord REQUEST_SLOTS RequestMiddleware RetryPolicy Router SignalRecord StoreRecord TransportRecord Truncator Validator",
+    "_registry": "PluginStatus Registry",
     "_requests": "Capability EmbedRequest OutputSchema ReasoningEffort Request Tool ToolChoice content_needs estimate_text_tokens",
     "_responses": "EmbedResponse FinishReason Response TOKEN_CLASSES TokenCount Usage",
     "_retries": "FullJitter",
+    "_sync": "ask",
+    "_transport": "HttpxTransport SystemClock TransportOptions",
     "_wire": "Transport WireRequest WireResponse WireStream params_from_path target_from_template",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -7,7 +7,12 @@ from pingpong._cards import RateLimits as RateLimits
 from pingpong._cards import cost_bound_usd as cost_bound_usd
 from pingpong._cards import cost_usd as cost_usd
 from pingpong._cards import split_model_id as split_model_id
+from pingpong._client import Client as Client
+from pingpong._client import MemoryLedger as MemoryLedger
+from pingpong._client import Stream as Stream
 from pingpong._clock import Clock as Clock
+from pingpong._config import Config as Config
+from pingpong._config import PluginFilter as PluginFilter
 from pingpong._credentials import ApiKey as ApiKey
 from pingpong._credentials import Credentials as Credentials
 from pingpong._credentials import KeySource as KeySource
@@ -74,6 +79,8 @@ from pingpong._framing import JsonArrayParser as JsonArrayParser
 from pingpong._framing import NdjsonParser as NdjsonParser
 from pingpong._framing import SseEvent as SseEvent
 from pingpong._framing import SseParser as SseParser
+from pingpong._json import from_json as from_json
+from pingpong._json import to_json as to_json
 from pingpong._messages import Audio as Audio
 from pingpong._messages import File as File
 from pingpong._messages import Image as Image
@@ -90,6 +97,7 @@ from pingpong._messages import system as system
 from pingpong._messages import text_of as text_of
 from pingpong._messages import tool_result as tool_result
 from pingpong._messages import user as user
+from pingpong._models import TransportContext as TransportContext
 from pingpong._outcomes import Ask as Ask
 from pingpong._outcomes import Attempt as Attempt
 from pingpong._outcomes import Candidate as Candidate
@@ -133,6 +141,8 @@ from pingpong._policies import StoreRecord as StoreRecord
 from pingpong._policies import TransportRecord as TransportRecord
 from pingpong._policies import Truncator as Truncator
 from pingpong._policies import Validator as Validator
+from pingpong._registry import PluginStatus as PluginStatus
+from pingpong._registry import Registry as Registry
 from pingpong._requests import Capability as Capability
 from pingpong._requests import EmbedRequest as EmbedRequest
 from pingpong._requests import OutputSchema as OutputSchema
@@ -149,6 +159,10 @@ from pingpong._responses import Response as Response
 from pingpong._responses import TokenCount as TokenCount
 from pingpong._responses import Usage as Usage
 from pingpong._retries import FullJitter as FullJitter
+from pingpong._sync import ask as ask
+from pingpong._transport import HttpxTransport as HttpxTransport
+from pingpong._transport import SystemClock as SystemClock
+from pingpong._transport import TransportOptions as TransportOptions
 from pingpong._wire import Transport as Transport
 from pingpong._wire import WireRequest as WireRequest
 from pingpong._wire import WireResponse as WireResponse

@@ -17,7 +17,8 @@ from attrs import define, evolve, field, frozen
 
 from pingpong._cards import cost_bound_usd, cost_usd
 from pingpong._clock import Clock
-from pingpong._endpoints import Target, choose_endpoint
+from pingpong._drivers import Operation
+from pingpong._endpoints import Target, choose_endpoint, endpoints_of
 from pingpong._errors import (
     BudgetExceeded,
     ConnectionFailed,
@@ -26,17 +27,28 @@ from pingpong._errors import (
     PluginError,
     ProviderTimeout,
     StructuredOutputTruncated,
+    UnsupportedCapability,
 )
-from pingpong._events import Event, StreamEnd, StreamError, StreamStart, events_from_response, response_from_events
+from pingpong._events import Event, StreamEnd, StreamError, StreamStart, response_from_events
 from pingpong._outcomes import Attempt, Decision, Outcome, Purpose, Report, Reservation, Verdict
 from pingpong._plans import Call
 from pingpong._policies import CallMiddleware, Ledger
-from pingpong._requests import Request, estimate_text_tokens
+from pingpong._requests import EmbedRequest, Request, estimate_text_tokens
 from pingpong._responses import FinishReason, Response, Usage
 from pingpong._wire import WireRequest, WireResponse, WireStream
 
 DRAIN_S = 0.2
 """How long a finished stream may take to end its body, so that its connection can be used again."""
+
+
+@frozen
+class Whole:
+    """An answer that came whole: no events to pass on."""
+
+    response: Response
+
+
+Item = Event | Whole
 
 
 @define(eq=False)
@@ -59,7 +71,7 @@ class Run:
     truncated: list[int] = field(factory=list)
     confidence: float | None = None
     is_committed: bool = False
-    last_start: StreamStart | None = None
+    start: StreamStart | None = None
 
     def outcome(self, response: Response, started_at: datetime, latency_ms: float, first: int = 0) -> Outcome:
         """What came of the run; `first` is the number of attempts made before it."""
@@ -114,14 +126,14 @@ class Trip:
     entered: list[CallMiddleware] = field(factory=list)
     events: list[Event] = field(factory=list)
     content_at_s: float | None = None
-    response: Response | None = None
+    response: Any = None
     error: PingPongError | None = None
     is_sent: bool = False
     is_billed: bool = False
     is_cached: bool = False
 
 
-Truncate = Callable[[Trip], Awaitable[Request]]
+Truncate = Callable[[Trip, Request, str], Awaitable[Request]]
 
 
 @frozen
@@ -134,55 +146,64 @@ class Attempts:
     truncate: Truncate
     is_simulated: bool
 
-    async def complete(self, call: Call, target: Target, number: int, request: Request, run: Run) -> Response:
-        """The whole answer of one attempt. Raises `PingPongError`s only, and cancellation."""
-        trip = self._trip(call, target, number, request, run, is_stream=False)
+    async def run(
+        self, call: Call, target: Target, number: int, request: Request, run: Run, *, is_stream: bool
+    ) -> AsyncGenerator[Item, None]:
+        """
+        What one attempt gives: events up to a `StreamEnd`, or one `Whole`.
+
+        The entry is written before the last item is given out. Raises `PingPongError`s only, and cancellation.
+        """
+        trip = self._trip(call, target, number, request, run, is_stream=is_stream)
+        last: Item
         try:
             trip.response = await self._enter(trip)
-            if trip.response is None:
-                wire = await self._wire(trip)
-                answer = await target.transport.send(target.driver.base_url, wire, trip.info.deadline_s)
-                self._raise_refusal(trip, answer)
-                trip.response = _checked(trip.endpoint.codec.decode(answer), trip.info.request)
+            if trip.response is not None or not is_stream:
+                trip.response = trip.response or await self._exchange(trip)
+                last = Whole(trip.response)
+            else:
+                async with aclosing(self._events(trip, await self._wire(trip))) as events:
+                    async for event in events:
+                        trip.events.append(event)
+                        if isinstance(event, StreamError):
+                            raise event.error
+                        if isinstance(event, StreamEnd):
+                            last = event
+                            break
+                        if trip.content_at_s is None and not isinstance(event, StreamStart):
+                            trip.content_at_s = self.clock.monotonic_s()
+                        yield event
+                trip.response = response_from_events(trip.events)
+            _check_whole(trip.response, request)
+        except Exception as exc:
+            raise self._blame(exc, trip) from exc
+        finally:
+            self._leave(trip)
+        yield last
+
+    async def single(self, operation: Operation, target: Target, number: int, request: Any, run: Run) -> Any:
+        """One embedding or token count: an attempt like any other, never streamed."""
+        found = endpoints_of(target, operation)
+        if not found:
+            raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
+        info = self._info(found[0].record.name, target, number, request, run, run.deadline_s, is_stream=False)
+        trip = Trip(target, found[0], info, run, self.clock.monotonic_s())
+        try:
+            await self._enter(trip)
+            trip.response = await self._exchange(trip)
             return trip.response
         except Exception as exc:
             raise self._blame(exc, trip) from exc
         finally:
             self._leave(trip)
 
-    async def stream(self, call: Call, target: Target, number: int, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        """The events of one attempt: ends with one `StreamEnd` or `StreamError`, and raises no `PingPongError`."""
-        try:
-            trip = self._trip(call, target, number, request, run, is_stream=True)
-        except PingPongError as exc:
-            yield StreamError(exc)
-            return
-        last: Event
-        try:
-            cached = await self._enter(trip)
-            source = _replay(cached) if cached else self._wire_events(trip, await self._wire(trip))
-            async with aclosing(source) as events:
-                async for event in events:
-                    trip.events.append(event)
-                    if isinstance(event, StreamEnd | StreamError):
-                        last = event
-                        break
-                    if trip.content_at_s is None and not isinstance(event, StreamStart):
-                        trip.content_at_s = self.clock.monotonic_s()
-                    yield event
-            if isinstance(last, StreamError):
-                raise last.error
-            trip.response = _checked(response_from_events(trip.events), trip.info.request)
-        except Exception as exc:
-            error = self._blame(exc, trip)
-            if error.partial is None and trip.events:
-                error.partial = response_from_events(trip.events)
-            last = StreamError(error, error.partial)
-        finally:
-            self._leave(trip)
-        yield last
+    async def _exchange(self, trip: Trip) -> Any:
+        driver = trip.target.driver
+        answer = await trip.target.transport.send(driver.base_url, await self._wire(trip), trip.info.deadline_s)
+        self._raise_refusal(trip, answer)
+        return trip.endpoint.codec.decode(answer)
 
-    async def _wire_events(self, trip: Trip, wire: WireRequest) -> AsyncGenerator[Event, None]:
+    async def _events(self, trip: Trip, wire: WireRequest) -> AsyncGenerator[Event, None]:
         """Every driver's decoder ends what it is fed with one terminal event; what follows it is not read."""
         stream = await trip.target.transport.open(trip.target.driver.base_url, wire, trip.info.deadline_s)
         try:
@@ -212,13 +233,19 @@ class Attempts:
         choice = choose_endpoint(target, request, is_stream=is_stream)
         run.dropped |= dict.fromkeys(choice.dropped)
         now_s = self.clock.monotonic_s()
-        info = Reservation(
+        deadline_s = run.deadline_s if call.timeout_s is None else min(run.deadline_s, now_s + call.timeout_s)
+        endpoint = choice.endpoint
+        info = self._info(endpoint.record.name, target, number, choice.request, run, deadline_s, is_stream=is_stream)
+        return Trip(target, endpoint, info, run, now_s)
+
+    def _info(
+        self, endpoint: str, target: Target, number: int, request: Any, run: Run, deadline_s: float, *, is_stream: bool
+    ) -> Reservation:
+        return Reservation(
             attempt_id=run.new_id(), request_id=run.request_id, number=number, purpose=run.purpose, card=target.card,
-            endpoint=choice.endpoint.record.name, is_stream=is_stream, at=self.clock.utc_now(), is_simulated=self.is_simulated,
-            deadline_s=run.deadline_s if call.timeout_s is None else min(run.deadline_s, now_s + call.timeout_s),
-            **_sized(target, choice.request),
+            endpoint=endpoint, is_stream=is_stream, at=self.clock.utc_now(), is_simulated=self.is_simulated,
+            deadline_s=deadline_s, **_sized(target, request),
         )  # fmt: skip
-        return Trip(target, choice.endpoint, info, run, now_s)
 
     async def _enter(self, trip: Trip) -> Response | None:
         """Go through the ring and hold the money. An answer is the cache slot's."""
@@ -228,8 +255,9 @@ class Attempts:
             if cached is not None:
                 trip.is_cached = True
                 return cached
-        if trip.info.request.truncator is not None:
-            trip.info = evolve(trip.info, **_sized(trip.target, await self.truncate(trip)))
+        if isinstance(trip.info.request, Request) and trip.info.request.truncator is not None:
+            shorter = await self.truncate(trip, trip.info.request, trip.info.request.truncator)
+            trip.info = evolve(trip.info, **_sized(trip.target, shorter))
         for middleware in self.ring.after_truncate:
             await middleware.before(trip.info)
             trip.entered.append(middleware)
@@ -255,6 +283,8 @@ class Attempts:
     def _blame(self, exc: Exception, trip: Trip) -> PingPongError:
         """The error of this attempt, naming provider and model; what is no error of ours is the plugin's fault."""
         card = trip.info.card
+        if isinstance(exc, PingPongError) and exc.partial is None and trip.events:
+            exc.partial = response_from_events(trip.events)
         if not isinstance(exc, PingPongError):
             error: PingPongError = PluginError(f"Driver {card.provider!r} or its middleware broke: {type(exc).__name__}.")
         elif isinstance(exc, DeadlineExceeded) and self.clock.monotonic_s() < trip.run.deadline_s:
@@ -296,19 +326,22 @@ class Attempts:
         )  # fmt: skip
 
 
-def _sized(target: Target, request: Request) -> dict[str, Any]:
-    """The request with its size and the most it can cost at this target."""
-    input_tokens = target.driver.estimate_tokens(request, target.card)
-    output_tokens = request.max_output_tokens or target.card.max_output_tokens
+def _sized(target: Target, request: Request | EmbedRequest) -> dict[str, Any]:
+    """The request with its size and the most it can cost at this target; an embedding has no output."""
+    output_tokens: int | None = 0
+    if isinstance(request, EmbedRequest):
+        input_tokens = sum(map(estimate_text_tokens, request.inputs))
+    else:
+        input_tokens = target.driver.estimate_tokens(request, target.card)
+        output_tokens = request.max_output_tokens or target.card.max_output_tokens
     held_usd = None if output_tokens is None else cost_bound_usd(input_tokens, output_tokens, target.card.price)
     return {"request": request, "input_tokens": input_tokens, "held_usd": held_usd}
 
 
-def _checked(response: Response, request: Request) -> Response:
+def _check_whole(response: Response, request: Request) -> None:
     if request.output_schema is not None and response.finish_reason is FinishReason.length:
         message = "The answer was cut by its token limit, so it is not whole JSON; raise max_output_tokens."
         raise StructuredOutputTruncated(message, partial=response)
-    return response
 
 
 def _usage(trip: Trip, told: Response | None) -> Usage | None:
@@ -324,8 +357,3 @@ def _usage(trip: Trip, told: Response | None) -> Usage | None:
         visible_output_tokens=estimate_text_tokens(written) if written else 0,
         is_estimated=True,
     )
-
-
-async def _replay(response: Response) -> AsyncGenerator[Event, None]:
-    for event in events_from_response(response):
-        yield event

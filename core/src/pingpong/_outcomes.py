@@ -11,9 +11,8 @@ from attrs import field, frozen
 from attrs.validators import ge, le
 
 from pingpong._cards import Card
-from pingpong._errors import PingPongError
-from pingpong._plans import Plan
-from pingpong._requests import Capability, Request
+from pingpong._plans import CostBounds, Plan
+from pingpong._requests import Capability, EmbedRequest, Request
 from pingpong._responses import Response, Usage
 
 
@@ -84,13 +83,15 @@ class Decision:
     The choice and its inputs. Reasons are rebuilt from the recorded query when they are read.
 
     Attributes:
-        strategy: The router's name.
+        strategy: The router's name; "model" where the request names the model.
+        bounds: What the plan can cost; worked out by `Client.plan` only.
     """
 
     strategy: str
     plan: Plan
-    query: Query
+    query: Query = field(repr=False)
     is_simulated: bool = False
+    bounds: CostBounds | None = None
     explain: Callable[[Query], tuple[Candidate, ...]] = field(repr=False, eq=False)
 
     @property
@@ -120,7 +121,7 @@ class Reservation:
     purpose: Purpose
     card: Card
     endpoint: str
-    request: Request = field(repr=False)
+    request: Request | EmbedRequest = field(repr=False)
     is_stream: bool
     input_tokens: int
     held_usd: Decimal | None
@@ -255,6 +256,9 @@ class Outcome:
         """The answer's visible text."""
         return self.response.text
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def cost_usd(self) -> Decimal | None:
         """Exact sum of the attempts' costs, None where one is unknown."""
@@ -278,10 +282,3 @@ def total_cost_usd(attempts: tuple[Attempt, ...]) -> Decimal | None:
 
 Report = Attempt | Verdict
 """What arrives beside a stream."""
-
-
-def error_with(error: PingPongError, attempts: tuple[Attempt, ...], decision: Decision | None) -> PingPongError:
-    """The error, carrying what was tried."""
-    error.attempts = attempts
-    error.decision = decision
-    return error

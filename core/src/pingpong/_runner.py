@@ -10,10 +10,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
-from pingpong._attempts import Attempts, Run, Trip
+from pingpong._attempts import Attempts, CallRing, Item, Run, Trip, Whole
 from pingpong._clock import Clock
+from pingpong._drivers import Operation
 from pingpong._endpoints import Target
 from pingpong._errors import (
     AllFailed,
@@ -25,10 +26,10 @@ from pingpong._errors import (
     PingPongError,
     PluginError,
 )
-from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
+from pingpong._events import Event, StreamEnd, StreamStart, response_from_events
 from pingpong._outcomes import Ask, Fusion, Outcome, Purpose, Truncation, Verdict
 from pingpong._plans import Call, Cascade, Check, Ensemble, Fallback, Plan, Refuse, RefuseReason, Step
-from pingpong._policies import Fuser, PolicyRecord, RetryPolicy, Truncator, Validator
+from pingpong._policies import Fuser, Ledger, PolicyRecord, RetryPolicy, Truncator, Validator
 from pingpong._requests import Request
 from pingpong._responses import Response
 
@@ -43,7 +44,7 @@ _REFUSALS: dict[RefuseReason, type[PingPongError]] = {
 }
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class Runner:
     """
     Runs plans.
@@ -55,80 +56,62 @@ class Runner:
     """
 
     clock: Clock
-    attempts: Attempts
+    ledger: Ledger
+    ring: CallRing
+    is_simulated: bool
     retries: RetryPolicy
     target: Callable[[str], Target]
     make: Callable[..., Any]
     record: Callable[[str, str], PolicyRecord]
+    attempts: Attempts = field(init=False)
 
-    async def run(self, plan: Plan, request: Request, run: Run) -> Response:
-        """The plan's answer. Raises `PingPongError`s only, and cancellation."""
+    def __attrs_post_init__(self) -> None:
+        self.attempts = Attempts(self.clock, self.ledger, self.ring, self.truncate, self.is_simulated)
+
+    def items(self, plan: Plan, request: Request, run: Run, *, is_stream: bool) -> AsyncGenerator[Item, None]:
+        """
+        What a plan gives: events up to a `StreamEnd`, or one `Whole`. Raises `PingPongError`s only, and cancellation.
+
+        With `is_stream`, calls and fallbacks stream as they come, and so does a check that cannot replace the answer;
+        a plan that has to choose between answers gives the chosen one whole.
+        """
         match plan:
             case Call():
-                return await self._call(plan, request, run)
+                return self._call(plan, request, run, is_stream)
             case Fallback():
-                return await self._fallback(plan, request, run)
-            case Cascade():
-                return await self._cascade(plan, request, run)
-            case Ensemble():
-                return await self._ensemble(plan, request, run)
+                return self._fallback(plan, request, run, is_stream)
             case Check():
-                return await self._check(plan, await self.run(plan.node, request, run), request, run)
-            case Refuse():
-                raise _REFUSALS[plan.reason](plan.message)
-
-    def stream(self, plan: Plan, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        """
-        The plan's events, ending with one `StreamEnd` or `StreamError`; raises no `PingPongError`.
-
-        Calls and fallbacks stream as they come; a plan that has to choose between answers tells the chosen one when it is whole.
-        """
-        match plan:
-            case Call():
-                return self._stream_call(plan, request, run)
-            case Fallback():
-                return self._stream_fallback(plan, request, run)
-            case Check() if not any(self.record("validators", v.name).may_replace for v in plan.validators):
-                return self._stream_check(plan, request, run)
+                may_replace = any(self.record("validators", v.name).may_replace for v in plan.validators)
+                return self._check(plan, request, run, is_stream and not may_replace)
             case _:
-                return self._stream_whole(plan, request, run)
+                return self._chosen(plan, request, run)
 
-    async def _call(self, call: Call, request: Request, run: Run) -> Response:
+    async def answer(self, plan: Plan, request: Request, run: Run) -> Response:
+        """The plan's answer, not streamed."""
+        async with aclosing(self.items(plan, request, run, is_stream=False)) as items:
+            async for item in items:
+                if isinstance(item, Whole):
+                    return item.response
+        raise PluginError("The plan ended without an answer.")
+
+    async def _call(self, call: Call, request: Request, run: Run, is_stream: bool) -> AsyncGenerator[Item, None]:
         target = self.target(call.model)
         for number in range(1, call.max_attempts + 1):
+            attempt = self.attempts.run(call, target, number, request, run, is_stream=is_stream)
             try:
-                return await self.attempts.complete(call, target, number, request, run)
+                async with aclosing(attempt) as items:
+                    async for item in items:
+                        if isinstance(item, StreamStart):
+                            run.start = item
+                            continue
+                        if not run.is_committed and not isinstance(item, Whole):
+                            run.is_committed = True
+                            yield run.start or StreamStart(target.card.provider, target.card.model)
+                        yield item
+                return
             except PingPongError as error:
-                if not await self._may_retry(call, number, error, run):
+                if run.is_committed or not await self._may_retry(call, number, error, run):
                     raise
-        raise AssertionError("a call makes at least one attempt")
-
-    async def _stream_call(self, call: Call, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        try:
-            target = self.target(call.model)
-        except PingPongError as error:
-            yield StreamError(error)
-            return
-        for number in range(1, call.max_attempts + 1):
-            start: StreamStart | None = None
-            failed: StreamError | None = None
-            async with aclosing(self.attempts.stream(call, target, number, request, run)) as events:
-                async for event in events:
-                    if isinstance(event, StreamStart):
-                        start = run.last_start = event
-                        continue
-                    if isinstance(event, StreamError):
-                        failed = event
-                        break
-                    if not run.is_committed:
-                        run.is_committed = True
-                        yield start or StreamStart(target.card.provider, target.card.model)
-                    yield event
-            if failed is None:
-                return
-            if run.is_committed or not await self._may_retry(call, number, failed.error, run):
-                yield failed
-                return
 
     async def _may_retry(self, call: Call, number: int, error: PingPongError, run: Run) -> bool:
         """Ask the policy, and wait as it says. False where the error has to go up."""
@@ -141,41 +124,47 @@ class Runner:
         await self.clock.sleep(wait_s)
         return True
 
-    async def _fallback(self, plan: Fallback, request: Request, run: Run) -> Response:
+    async def _fallback(self, plan: Fallback, request: Request, run: Run, is_stream: bool) -> AsyncGenerator[Item, None]:
         errors: list[PingPongError] = []
         for node in plan.nodes:
             try:
-                return await self.run(node, request, run)
-            except DeadlineExceeded:
-                raise
+                async with aclosing(self.items(node, request, run, is_stream=is_stream)) as items:
+                    async for item in items:
+                        yield item
+                return
             except PingPongError as error:
+                if run.is_committed or isinstance(error, DeadlineExceeded):
+                    raise
                 errors.append(error)
         raise _all_failed(errors)
 
-    async def _stream_fallback(self, plan: Fallback, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        errors: list[PingPongError] = []
-        for node in plan.nodes:
-            failed: StreamError | None = None
-            async with aclosing(self.stream(node, request, run)) as events:
-                async for event in events:
-                    if isinstance(event, StreamError):
-                        failed = event
-                        break
-                    yield event
-            if failed is None:
-                return
-            if run.is_committed or isinstance(failed.error, DeadlineExceeded):
-                yield failed
-                return
-            errors.append(failed.error)
-        yield StreamError(_all_failed(errors))
+    async def _check(self, plan: Check, request: Request, run: Run, is_stream: bool) -> AsyncGenerator[Item, None]:
+        seen: list[Event] = []
+        async with aclosing(self.items(plan.node, request, run, is_stream=is_stream)) as items:
+            async for item in items:
+                if isinstance(item, Whole):
+                    item = Whole(await self._judged(plan, item.response, request, run))
+                else:
+                    seen.append(item)
+                    if isinstance(item, StreamEnd):
+                        await self._judged(plan, response_from_events(seen), request, run)
+                yield item
+
+    async def _chosen(self, plan: Cascade | Ensemble | Refuse, request: Request, run: Run) -> AsyncGenerator[Item, None]:
+        match plan:
+            case Cascade():
+                yield Whole(await self._cascade(plan, request, run))
+            case Ensemble():
+                yield Whole(await self._ensemble(plan, request, run))
+            case Refuse():
+                raise _REFUSALS[plan.reason](plan.message)
 
     async def _cascade(self, plan: Cascade, request: Request, run: Run) -> Response:
         errors: list[PingPongError] = []
         best: tuple[float, Response] | None = None
         for node in plan.nodes:
             try:
-                response = await self.run(node, request, run)
+                response = await self.answer(node, request, run)
                 verdict = await self._verdict(plan.detector, request, response, run)
             except DeadlineExceeded:
                 raise
@@ -199,7 +188,7 @@ class Runner:
 
         async def member(i: int, node: Plan) -> None:
             try:
-                answers[i] = await self.run(node, request, run)
+                answers[i] = await self.answer(node, request, run)
             except PingPongError as error:
                 errors[i] = error
 
@@ -214,7 +203,7 @@ class Runner:
         run.confidence = fusion.agreement
         return fusion.response
 
-    async def _check(self, plan: Check, response: Response, request: Request, run: Run) -> Response:
+    async def _judged(self, plan: Check, response: Response, request: Request, run: Run) -> Response:
         for step in plan.validators:
             verdict = await self._verdict(step, request, response, run)
             run.verdicts.append(verdict)
@@ -225,44 +214,21 @@ class Runner:
                 raise AnswerRejected(f"The validator {step.name!r} rejects the answer: {reasons}", partial=response)
         return response
 
-    async def _stream_check(self, plan: Check, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        seen: list[Event] = []
-        async with aclosing(self.stream(plan.node, request, run)) as events:
-            async for event in events:
-                seen.append(event)
-                if event.kind == "end":
-                    try:
-                        await self._check(plan, response_from_events(seen), request, run)
-                    except PingPongError as error:
-                        event = StreamError(error, error.partial)
-                yield event
-
-    async def _stream_whole(self, plan: Plan, request: Request, run: Run) -> AsyncGenerator[Event, None]:
-        try:
-            response = await self.run(plan, request, run)
-        except PingPongError as error:
-            yield StreamError(error, error.partial)
-            return
-        run.is_committed = True
-        for event in events_from_response(response):
-            yield event
-
     async def _verdict(self, step: Step, request: Request, response: Response, run: Run) -> Verdict:
         validator: Validator = self.make("validators", step.name, step.params)
         verdict: Verdict = await self._step(step, "judge", run, lambda told: validator.step(request, response, told))
         return verdict
 
-    async def truncate(self, trip: Trip) -> Request:
+    async def truncate(self, trip: Trip, request: Request, name: str) -> Request:
         """The truncate slot: the same request, made to fit the model by the truncator it names."""
-        info, card, driver = trip.info, trip.target.card, trip.target.driver
-        name = info.request.truncator
-        limit_tokens = (card.context_tokens or 0) - (info.request.max_output_tokens or card.max_output_tokens or 0)
-        if name is None or card.context_tokens is None or info.input_tokens <= limit_tokens:
-            return info.request
+        card, driver = trip.target.card, trip.target.driver
+        limit_tokens = (card.context_tokens or 0) - (request.max_output_tokens or card.max_output_tokens or 0)
+        if card.context_tokens is None or trip.info.input_tokens <= limit_tokens:
+            return request
         truncator: Truncator = self.make("truncators", name, {})
 
         def step(told: tuple[Outcome, ...]) -> Truncation | Ask:
-            return truncator.step(info.request, limit_tokens, lambda r: driver.estimate_tokens(r, card), told)
+            return truncator.step(request, limit_tokens, lambda r: driver.estimate_tokens(r, card), told)
 
         truncation: Truncation = await self._step(Step(name), "summary", trip.run, step)
         trip.run.truncated[:] = truncation.dropped
@@ -282,13 +248,24 @@ class Runner:
                 return result
             if len(told) >= len(step.asks) or result.plan not in step.asks or run.depth >= MAX_ASK_DEPTH:
                 raise PluginError(f"The step {step.name!r} asks for what the plan did not allow it.")
-            nested = evolve(run, depth=run.depth + 1, purpose=purpose)
+            nested = evolve(run, depth=run.depth + 1, purpose=purpose, is_committed=False)
             told.append(await self.outcome(result.plan, result.request, nested))
+
+    async def single(self, operation: Operation, request: Any, run: Run) -> Any:
+        """One embedding or token count, tried again as a call is."""
+        call, target = Call(request.model), self.target(request.model)
+        for number in range(1, call.max_attempts + 1):
+            try:
+                return await self.attempts.single(operation, target, number, request, run)
+            except PingPongError as error:
+                if not await self._may_retry(call, number, error, run):
+                    raise
+        return None
 
     async def outcome(self, plan: Plan, request: Request, run: Run) -> Outcome:
         """Run a plan to its outcome."""
         started_s, started_at, first = self.clock.monotonic_s(), self.clock.utc_now(), len(run.attempts)
-        response = await self.run(plan, request, run)
+        response = await self.answer(plan, request, run)
         return run.outcome(response, started_at, (self.clock.monotonic_s() - started_s) * 1000, first)
 
 

@@ -1,0 +1,387 @@
+"""The client: a request goes in, an outcome or a stream comes out, with the proof of what was done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from pingpong._attempts import CallRing, Item, Run, Whole
+from pingpong._cards import cost_bound_usd
+from pingpong._clock import Clock
+from pingpong._config import Config, config_from_file, find_config
+from pingpong._errors import ConfigError, InvalidRequestError, PingPongError
+from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
+from pingpong._json import from_json
+from pingpong._models import Models, TransportContext
+from pingpong._outcomes import Attempt, Candidate, Decision, Outcome, Query, Report, Reservation, Signals
+from pingpong._plans import Call, Check, CostBounds, Plan, PriceRange, Step, cost_bounds
+from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware, Router
+from pingpong._registry import Registry
+from pingpong._requests import EmbedRequest, Request, check_request, content_needs, estimate_text_tokens
+from pingpong._responses import EmbedResponse, TokenCount
+from pingpong._retries import FullJitter
+from pingpong._runner import Runner
+from pingpong._wire import Transport
+
+OVERESTIMATE = 4
+"""The token estimate is at most this many times the true count (99th percentile 2.45), for lower cost bounds."""
+
+
+@frozen
+class MemoryLedger:
+    """Keeps every entry in this process, in order: the default, and what tests read."""
+
+    entries: list[Reservation | Attempt] = field(factory=list)
+
+    def record(self, entry: Reservation | Attempt) -> None:
+        """Append."""
+        self.entries.append(entry)
+
+    async def settled(self, attempt_ids: Collection[str]) -> None:
+        """Nothing to wait for."""
+
+
+class Stream:
+    """
+    A streamed answer: an async context manager and an async iterator of events.
+
+    Iteration raises nothing: a failure is the last event. Leaving the context closes the upstream connection.
+
+    Attributes:
+        reports: Attempts and verdicts so far, in the order they came.
+    """
+
+    def __init__(self, client: Client, request: Request) -> None:
+        self._client = client
+        self._request = request
+        self._events = self._tell()
+        self._run: Run | None = None
+        self._result: Outcome | PingPongError | None = None
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Attempts and verdicts so far, in the order they came."""
+        return tuple(self._run.reports) if self._run else ()
+
+    async def __aenter__(self) -> Stream:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        await self._events.aclose()
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self._events.__anext__()
+
+    async def outcome(self) -> Outcome:
+        """
+        What came of it, after reading the stream to its end.
+
+        Raises:
+            PingPongError: The error that the stream ended with.
+        """
+        async for _ in self._events:
+            pass
+        if isinstance(self._result, Outcome):
+            return self._result
+        raise self._result or InvalidRequestError("The stream was closed before it ended, so there is no outcome.")
+
+    async def _tell(self) -> AsyncGenerator[Event, None]:
+        client, seen = self._client, list[Event]()
+        started_s, started_at = client.clock.monotonic_s(), client.clock.utc_now()
+        last: Event | None = None
+        try:
+            request, plan, self._run = await client.start(self._request, is_stream=True)
+            async with aclosing(client.runner.items(plan, request, self._run, is_stream=True)) as items:
+                async for item in items:
+                    for event in _events_of(item):
+                        seen.append(event)
+                        if event.kind == "end":
+                            last = event
+                        else:
+                            yield event
+            latency_ms = (client.clock.monotonic_s() - started_s) * 1000
+            outcome = self._run.outcome(response_from_events(seen), started_at, latency_ms)
+            await client.finish(request, self._run, outcome)
+            self._result = outcome
+        except PingPongError as error:
+            self._result = error
+            if self._run is not None:
+                await client.finish(self._request, self._run, error)
+            if not seen:
+                yield (self._run and self._run.start) or StreamStart(error.provider or "", error.model or "")
+            last = StreamError(error, error.partial)
+        if last is not None:
+            yield last
+
+
+def _events_of(item: Item) -> Any:
+    return events_from_response(item.response) if isinstance(item, Whole) else (item,)
+
+
+class Client:
+    """
+    Sends requests. Use it as an async context manager, or call `aclose()`.
+
+    Args:
+        config: How to behave; `Client.from_file`, `from_env` and `from_options` make one.
+        env: The environment; keys are read from it when a driver is made.
+        transport: The way to every provider, instead of the configured one; it is not closed by the client.
+        http_client: Your own `httpx.AsyncClient`, used instead of one of ours and not closed.
+        registry, ledger, clock, seed: Seams for hosts and tests.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        transport: Transport | None = None,
+        http_client: Any = None,
+        registry: Registry | None = None,
+        ledger: Ledger | None = None,
+        clock: Clock | None = None,
+        seed: int | None = None,
+    ) -> None:
+        from pingpong._transport import SystemClock
+
+        self.config = config or Config()
+        self.env = os.environ if env is None else env
+        self.clock = clock or SystemClock()
+        plugins = self.config.plugins
+        self.registry = registry or Registry(allow=plugins.allow, block=plugins.block, env=self.env)
+        self._draw = Random(seed)  # noqa: S311  # spreads retries and makes ids; nothing secret hangs on it
+        self._seed = self._draw.getrandbits(32)
+        self._is_given, self._http_client = transport is not None, http_client
+        self._transport: Transport | None = transport
+        may_simulate = transport is None and http_client is None
+        self.models = Models(self.registry, self.config, self.env, self._open_transport, may_simulate)
+        self.ledger: Ledger = ledger or self._seat("ledger") or MemoryLedger()
+        retries = self._seat("retry") or FullJitter()
+        self._request_ring: tuple[RequestMiddleware, ...] = self._ring("request", REQUEST_SLOTS)
+        at = CALL_SLOTS.index("truncate")
+        ring = CallRing(self._ring("call", CALL_SLOTS[:at]), self._ring("call", CALL_SLOTS[at:]))
+        self.runner = Runner(
+            clock=self.clock, ledger=self.ledger, ring=ring, is_simulated=self.models.is_simulated, retries=retries,
+            target=self.models.target, make=self.make, record=self.registry.record,
+        )  # fmt: skip
+        self._routers: dict[str, tuple[Router, Any]] = {}
+        signals = self.registry.records("signals").values()
+        self._signals = {r.name: self.registry.resolve("signals", r.name, r.factory) for r in signals}
+
+    @classmethod
+    def from_file(cls, path: str | Path, **seams: Any) -> Client:
+        """A client configured by one TOML file. Raises `ConfigError`."""
+        return cls(config_from_file(Path(path)), **seams)
+
+    @classmethod
+    def from_env(cls, *, env: Mapping[str, str] | None = None, folder: Path | None = None, **seams: Any) -> Client:
+        """A client configured by `PINGPONG_CONFIG`, or the nearest `pingpong.toml`, and the `PINGPONG_…` variables."""
+        env = os.environ if env is None else env
+        return cls(find_config(env, folder or Path.cwd()), env=env, **seams)
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections that the client opened; idempotent."""
+        if self._transport is not None and not self._is_given:
+            await self._transport.aclose()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether answers come from the simulator."""
+        return self.models.is_simulated
+
+    async def complete(self, request: Request | str, **options: Any) -> Outcome:
+        """
+        The answer to a request, or to a prompt with `Request`'s fields as keywords.
+
+        Raises:
+            PingPongError: No answer; carries `attempts` and `decision`.
+        """
+        asked = _request(request, options)
+        started_s, started_at = self.clock.monotonic_s(), self.clock.utc_now()
+        run: Run | None = None
+        try:
+            asked, plan, run = await self.start(asked, is_stream=False)
+            response = await self.runner.answer(plan, asked, run)
+            outcome = run.outcome(response, started_at, (self.clock.monotonic_s() - started_s) * 1000)
+            await self.finish(asked, run, outcome)
+            return outcome
+        except PingPongError as error:
+            if run is not None:
+                await self.finish(asked, run, error)
+            raise
+
+    def stream(self, request: Request | str, **options: Any) -> Stream:
+        """The answer as events; use it in `async with`."""
+        return Stream(self, _request(request, options))
+
+    async def plan(self, request: Request | str, **options: Any) -> Decision:
+        """The decision and its cost bounds; nothing is called."""
+        asked = await self._entered(_request(request, options))
+        decision = self._decide(asked, is_stream=False)
+        return evolve(decision, bounds=self._bounds(decision))
+
+    async def embed(self, request: EmbedRequest | str, **options: Any) -> EmbedResponse:
+        """Vectors for texts; `model` is needed. Raises `PingPongError`."""
+        asked = EmbedRequest(request, **options) if isinstance(request, str) else evolve(request, **options)
+        response: EmbedResponse = await self._single("embed", asked)
+        return response
+
+    async def count_tokens(self, request: Request | str, **options: Any) -> TokenCount:
+        """Input tokens of a request as its provider counts them; `model` is needed. Raises `PingPongError`."""
+        response: TokenCount = await self._single("count_tokens", _request(request, options))
+        return response
+
+    async def _single(self, operation: Any, request: Any) -> Any:
+        if request.model is None:
+            raise InvalidRequestError(f'{operation} needs a model: model="provider:model".')
+        decision = self._decision("model", Call(request.model), Query(request=request, **self._known()), _pinned)
+        return await self.runner.single(operation, request, self._run(request, decision))
+
+    async def start(self, request: Request, *, is_stream: bool) -> tuple[Request, Plan, Run]:
+        """Through the request ring to a plan. For `Stream`."""
+        request = await self._entered(request)
+        decision = self._decide(request, is_stream=is_stream)
+        return request, decision.plan, self._run(request, decision)
+
+    async def finish(self, request: Request, run: Run, result: Outcome | PingPongError) -> None:
+        """Wait for the ledger, complete an error, tell the request ring. For `Stream`."""
+        await self.ledger.settled([a.attempt_id for a in run.attempts])
+        if isinstance(result, PingPongError):
+            result.attempts, result.decision = tuple(run.attempts), run.decision
+        for middleware in reversed(self._request_ring):
+            await middleware.after(request, result)
+
+    async def _entered(self, request: Request) -> Request:
+        check_request(request)
+        for middleware in self._request_ring:
+            request = await middleware.before(request)
+        return request
+
+    def _run(self, request: Any, decision: Decision) -> Run:
+        timeout_s = self.config.timeout_s if request.timeout_s is None else request.timeout_s
+        cap = getattr(request, "max_cost_usd", None)
+        return Run(
+            request_id=self._new_id(), decision=decision, deadline_s=self.clock.monotonic_s() + timeout_s,
+            draw=self._draw, new_id=self._new_id, max_cost_usd=self.config.max_cost_usd if cap is None else cap,
+        )  # fmt: skip
+
+    def _new_id(self) -> str:
+        return f"{self._draw.getrandbits(96):024x}"
+
+    def _decide(self, request: Request, *, is_stream: bool) -> Decision:
+        text = "".join(m.text for m in request.messages)
+        more = {name: extract(request) for name, extract in self._signals.items()}
+        signals = Signals(needs=content_needs(request), input_tokens=estimate_text_tokens(text), is_stream=is_stream, more=more)
+        query = Query(request=request, signals=signals, seed=self._seed, **self._known())
+        if request.model is not None:
+            return self._decision("model", Call(self.models.card(request.model).id), query, _pinned)
+        name = request.strategy or self.config.strategy
+        if name not in self._routers:
+            router: Router = self.make("routers", name, self.config.routers.get(name, {}))
+            self._routers[name] = (router, router.prepare(self.models.cards))
+        router, prepared = self._routers[name]
+        query = evolve(query, prepared=prepared)
+        return self._decision(name, router.route(query), query, router.explain)
+
+    def _known(self) -> dict[str, Any]:
+        now = self.clock.utc_now()
+        return {"cards": self.models.cards, "state": self.models.state(now.date()), "now": now}
+
+    def _decision(self, strategy: str, plan: Plan, query: Query, explain: Callable[[Query], tuple[Candidate, ...]]) -> Decision:
+        validators: tuple[str, ...] = getattr(query.request, "validators", ()) or self.config.validators
+        if validators:
+            plan = Check(plan, tuple([Step(name) for name in validators]))
+        return Decision(strategy=strategy, plan=plan, query=query, is_simulated=self.is_simulated, explain=explain)
+
+    def _bounds(self, decision: Decision) -> CostBounds:
+        request = decision.query.request
+
+        def price(model: str, reads_answer: bool) -> PriceRange:
+            target = self.models.target(model)
+            card = target.card
+            tokens = target.driver.estimate_tokens(request, card)
+            output = request.max_output_tokens or card.max_output_tokens
+            low = cost_bound_usd(tokens // OVERESTIMATE, 0, card.price)
+            if output is None:
+                return low, None
+            return low, cost_bound_usd(tokens + output if reads_answer else tokens, output, card.price)
+
+        return cost_bounds(decision.plan, price)
+
+    def make(self, kind: str, name: str, params: Mapping[str, Any]) -> Any:
+        """A policy plugin by kind and name. Raises `ConfigError` where it is unknown or refuses its parameters."""
+        record = self.registry.record(kind, name)
+        factory = self.registry.resolve(kind, name, record.factory)
+        try:
+            return factory(**params)
+        except (TypeError, ValueError) as exc:
+            raise ConfigError(f"The {kind.removesuffix('s')} {name!r} does not take these parameters: {exc}") from exc
+
+    def _ring(self, ring: str, slots: Collection[str]) -> Any:
+        records = [r for r in self.registry.records("middleware").values() if r.ring == ring and r.slot in slots]
+        ordered = sorted(records, key=lambda r: list(slots).index(r.slot))
+        return tuple(self._middleware(r.name) for r in ordered)
+
+    def _seat(self, ring: str) -> Any:
+        names = [r.name for r in self.registry.records("middleware").values() if r.ring == ring]
+        if len(names) > 1:
+            raise ConfigError(f"{' and '.join(names)} both take the {ring} seat; block one of their plugins.")
+        return self._middleware(names[0]) if names else None
+
+    def _middleware(self, name: str) -> Any:
+        return self.make("middleware", name, {"clock": self.clock, **self.config.middleware.get(name, {})})
+
+    def _open_transport(self) -> Transport:
+        if self._transport is None:
+            self._transport = self._made_transport()
+        return self._transport
+
+    def _made_transport(self) -> Transport:
+        if self.is_simulated:
+            record = next(r for r in self.registry.records("transports").values() if r.is_simulator)
+            factory = self.registry.resolve("transports", record.name, record.factory)
+            context = TransportContext(
+                clock=self.clock, seed=self._seed, options=self.config.transport, cards=self.models.cards,
+                drivers=self.models.drivers,
+            )  # fmt: skip
+            simulator: Transport = factory(context)
+            return simulator
+        from pingpong._transport import HttpxTransport, TransportOptions
+
+        try:
+            options: TransportOptions = from_json(TransportOptions, dict(self.config.transport))
+        except InvalidRequestError as exc:
+            raise ConfigError(f"{self.config.path or 'configuration'}: [transport]: {exc}") from exc
+        return HttpxTransport(self._http_client, clock=self.clock, options=options)
+
+
+def _request(request: Request | str, options: Mapping[str, Any]) -> Request:
+    return Request(request, **options) if isinstance(request, str) else evolve(request, **options) if options else request
+
+
+def _pinned(query: Query) -> tuple[Candidate, ...]:
+    """Reasons where the caller named the model."""
+    model = query.request.model
+    why = query.state.unavailable
+    return tuple(
+        Candidate(c.id, True, "the request names it")
+        if model in (c.id, *(f"{c.provider}:{a}" for a in c.aliases))
+        else Candidate(c.id, False, why.get(c.id, "the request names another model"))
+        for c in query.cards
+    )
