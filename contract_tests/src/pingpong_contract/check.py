@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from attrs import evolve
 from pingpong import (
     Driver,
     EmbedResponse,
@@ -28,7 +29,8 @@ from pingpong import (
 )
 
 from pingpong_contract.corpus import Interaction, endpoint_of
-from pingpong_contract.oracles import Answer, Call, Count, Expected, Failure, Tokens, Vectors, oracle_from_path
+from pingpong_contract.oracles import Answer, Call, Count, Expected, Failure, Oracle, Tokens, Vectors, oracle_from_path
+from pingpong_contract.variations import cuts, rewordings
 
 BYTEWISE_BELOW_BYTES = 64 * 1024
 EVERY_SPLIT_BELOW_BYTES = 4 * 1024
@@ -40,7 +42,8 @@ def check(driver: Driver, interaction: Interaction) -> list[str]:
     What the driver gets wrong of this interaction, one sentence each; empty where all is right.
 
     A streamed answer is fed whole, byte by byte (below 64 KiB), at every two-way split (below 4 KiB) and at random
-    partitions seeded by the interaction's id; all must give the same events.
+    partitions seeded by the interaction's id, and retold in other notations; all must give the same events. Cut short, it
+    must end in `stream_truncated` with what it had told.
     """
     record = endpoint_of(interaction, [e.record for e in driver.endpoints], driver.base_url)
     oracle = oracle_from_path(interaction.request.path)
@@ -52,7 +55,7 @@ def check(driver: Driver, interaction: Interaction) -> list[str]:
         if interaction.response.status >= 300:
             return _error_faults(endpoint.codec.error(interaction.response), expected)
         if interaction.is_streaming:
-            return _stream_faults(endpoint, interaction, expected)
+            return _stream_faults(endpoint, interaction, oracle, expected)
         return _value_faults(endpoint, interaction.response, expected)
     except Exception as exc:  # a codec that raises is a fault like any other, and must not hide the rest
         return [f"the codec raised {type(exc).__name__}: {exc}"]
@@ -87,20 +90,40 @@ def _value_faults(endpoint: Endpoint[Any, Any], wire: WireResponse, expected: Ex
     return [f"expected {expected}, decoded {value}"]
 
 
-def _stream_faults(endpoint: Endpoint[Any, Any], interaction: Interaction, expected: Expected) -> list[str]:
-    wire = interaction.response
-    first: Sequence[Event] = ()
-    for name, chunks in partitions(wire.body, interaction.id):
-        decoder = endpoint.codec.stream_decoder(wire.headers)
-        events = [event for chunk in chunks for event in decoder.feed(chunk)]
-        events += decoder.close()
-        if name == "whole":
-            first = events
-            faults = grammar_faults(events) + _events_faults(events, expected)
-            if faults:
-                return faults
-        elif list(map(_comparable, events)) != list(map(_comparable, first)):
-            return [f"{name}: other events than whole: {_first_difference(events, first)}"]
+def _stream_faults(endpoint: Endpoint[Any, Any], interaction: Interaction, oracle: Oracle, expected: Expected) -> list[str]:
+    body = interaction.response.body
+    whole = _events(endpoint, interaction, [body])
+    if faults := grammar_faults(whole) + _events_faults(whole, expected):
+        return faults
+    retellings = [(f"retold {name}", [other]) for name, other in rewordings(body)]
+    for name, chunks in [*partitions(body, interaction.id), *retellings]:
+        events = _events(endpoint, interaction, chunks)
+        if list(map(_comparable, events)) != list(map(_comparable, whole)):
+            return [f"{name}: other events than whole: {_first_difference(events, whole)}"]
+    text = response_from_events(whole).text
+    for name, part in cuts(body, interaction.id):
+        cut = oracle(evolve(interaction.response, body=part), is_streaming=True)
+        # A cut behind what the oracle takes for the end is no fault, and a driver may wait for more.
+        if isinstance(cut, Failure) and (faults := _cut_faults(_events(endpoint, interaction, [part]), text)):
+            return [f"{name}: {fault}" for fault in faults]
+    return []
+
+
+def _events(endpoint: Endpoint[Any, Any], interaction: Interaction, chunks: Sequence[bytes]) -> list[Event]:
+    decoder = endpoint.codec.stream_decoder(interaction.response.headers)
+    return [event for chunk in chunks for event in decoder.feed(chunk)] + list(decoder.close())
+
+
+def _cut_faults(events: Sequence[Event], text: str) -> list[str]:
+    if faults := grammar_faults(events):
+        return faults
+    last = events[-1]
+    if not isinstance(last, StreamError) or last.error.kind != "stream_truncated":
+        return [f"expected stream_truncated, got {_short(last)}"]
+    told = response_from_events(events).text
+    partial = last.partial.text if last.partial else ""
+    if partial != told or not text.startswith(told):
+        return [f"the partial answer says {_short(partial)}, the events {_short(told)}"]
     return []
 
 

@@ -26,6 +26,7 @@ from pingpong import (
     RateLimited,
     Request,
     Response,
+    ServerError,
     SseParser,
     StreamEnd,
     StreamError,
@@ -37,6 +38,7 @@ from pingpong import (
     Usage,
     WireRequest,
     WireResponse,
+    response_from_events,
 )
 
 ENDPOINT = EndpointRecord(name="chat/completions", operation="chat", path="/chat/completions")
@@ -47,7 +49,7 @@ class ToyDecoder:
 
     def __init__(self, flaw: str) -> None:
         self.flaw, self.parser, self.text, self.has_started = flaw, SseParser(), "", False
-        self.end: StreamEnd | None = None
+        self.told: list[Event] = []
         self.usage: Usage | None = None
         self.is_done = False
 
@@ -55,7 +57,11 @@ class ToyDecoder:
         """Events of a chunk."""
         if self.flaw == "cuts characters":
             chunk = chunk.decode("utf-8", "replace").encode()
-        return [event for sse in self.parser.feed(chunk) for event in self.take(sse.data)]
+        if self.flaw == "knows LF alone":
+            chunk = chunk.replace(b"\r", b"")
+        events = [event for sse in self.parser.feed(chunk) for event in self.take(sse.data)]
+        self.told += events
+        return events
 
     def take(self, data: bytes) -> list[Event]:
         """Events of one server-sent event."""
@@ -89,7 +95,9 @@ class ToyDecoder:
         """An error where the marker is missing."""
         if self.flaw == "ends a cut stream" and not self.is_done:
             return self.finish()
-        return [] if self.is_done else [StreamError(StreamTruncated("cut"))]
+        partial = None if self.flaw == "forgets what it told" else response_from_events(self.told)
+        error = ServerError("cut") if self.flaw == "blames the server" else StreamTruncated("cut")
+        return [] if self.is_done else [StreamError(error, partial)]
 
 
 def usage_of(usage: Mapping[str, int] | None, flaw: str) -> Usage | None:
