@@ -251,7 +251,14 @@ class Client:
         if request.model is None:
             raise InvalidRequestError(f'{operation} needs a model: model="provider:model".')
         decision = self._decision("model", Call(request.model), Query(request=request, **self._known()), _pinned)
-        return await self.runner.single(operation, request, self._run(request, decision))
+        run = self._run(request, decision)
+        try:
+            return await self.runner.single(operation, request, run)
+        except PingPongError as error:
+            error.attempts, error.decision = tuple(run.attempts), decision
+            raise
+        finally:
+            await self.ledger.settled([a.attempt_id for a in run.attempts])
 
     async def start(self, request: Request, *, is_stream: bool) -> tuple[Request, Plan, Run]:
         """Through the request ring to a plan. For `Stream`."""
@@ -306,7 +313,7 @@ class Client:
     def _decision(self, strategy: str, plan: Plan, query: Query, explain: Callable[[Query], tuple[Candidate, ...]]) -> Decision:
         validators: tuple[str, ...] = getattr(query.request, "validators", ()) or self.config.validators
         if validators:
-            plan = Check(plan, tuple([Step(name) for name in validators]))
+            plan = Check(plan, [Step(name) for name in validators])
         return Decision(strategy=strategy, plan=plan, query=query, is_simulated=self.is_simulated, explain=explain)
 
     def _bounds(self, decision: Decision) -> CostBounds:

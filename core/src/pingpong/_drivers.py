@@ -184,7 +184,7 @@ class DriverRecord:
         factory: `package.module:callable`, called as `factory(record, options, env)`; returns a `Driver` and does no I/O.
             Imported on first use.
         options: `package.module:class` of its options; `pingpong:DriverOptions` where it adds none.
-        cards: `package:file.json`, package data generated from `models.toml`.
+        cards: `package:file.json`, package data generated from `models.toml`; or the cards themselves.
         env_vars: Variables that may hold the key, the first found wins.
         endpoints: The endpoint records.
         corpora: Folders of recorded traffic that hold this provider's wire.
@@ -192,7 +192,7 @@ class DriverRecord:
 
     name: str
     factory: str
-    cards: str
+    cards: str | tuple[Card, ...]
     endpoints: tuple[EndpointRecord, ...]
     env_vars: tuple[str, ...] = ()
     options: str = "pingpong:DriverOptions"

@@ -29,7 +29,7 @@ def _converter() -> Any:
     converter.register_unstructure_hook(Decimal, lambda d: f"{d:f}")
     converter.register_structure_hook(Decimal, _decimal)
     converter.register_unstructure_hook(Secret, repr)
-    converter.register_structure_hook(Secret, lambda v, _: Secret(str(v)))
+    converter.register_structure_hook_func(lambda t: Secret in get_args(t), _key)
     for moment in (datetime, date):
         converter.register_unstructure_hook(moment, lambda d: d.isoformat())
         converter.register_structure_hook(moment, lambda v, cls: v if isinstance(v, cls) else cls.fromisoformat(v))
@@ -62,6 +62,11 @@ def _decimal(value: Any, _: type) -> Decimal:
     if isinstance(value, float | bool):
         raise ValueError(f"write money as text, not as {value!r}")
     return Decimal(value)
+
+
+def _key(value: Any, _: Any) -> Any:
+    """A key as text becomes a secret; a secret, a source of one, or None stays what it is."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _error_json(error: PingPongError) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def cards_of(record: DriverRecord) -> tuple[Card, ...]:
     Raises:
         PluginError: They are missing or malformed.
     """
+    if not isinstance(record.cards, str):
+        return record.cards
     package, _, name = record.cards.partition(":")
     try:
         data = json.loads(files(package).joinpath(name).read_bytes())

@@ -59,7 +59,7 @@ class Query:
     """
 
     request: Request
-    signals: Signals
+    signals: Signals = Signals()
     cards: tuple[Card, ...] = field(repr=False)
     state: State
     now: datetime

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -10,6 +10,14 @@ from attrs import field, frozen
 from attrs.validators import ge, min_len
 
 RefuseReason = Literal["no_route", "budget", "policy", "clarification"]
+
+
+def _steps(value: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(value)
+
+
+def _nodes(value: Iterable[Plan]) -> tuple[Plan, ...]:
+    return tuple(value)
 
 
 @frozen
@@ -24,7 +32,7 @@ class Step:
 
     name: str
     params: Mapping[str, Any] = field(factory=dict)
-    asks: tuple[Plan, ...] = field(default=(), converter=tuple)
+    asks: tuple[Plan, ...] = field(default=(), converter=_nodes)
 
 
 @frozen
@@ -47,14 +55,14 @@ class Call:
 class Fallback:
     """The first of `nodes` that answers; the next one on error."""
 
-    nodes: tuple[Plan, ...] = field(converter=tuple, validator=min_len(1))
+    nodes: tuple[Plan, ...] = field(converter=_nodes, validator=min_len(1))
 
 
 @frozen
 class Cascade:
     """The first of `nodes` whose answer the detector scores at least `threshold` (0..1); the last one as it comes."""
 
-    nodes: tuple[Plan, ...] = field(converter=tuple, validator=min_len(1))
+    nodes: tuple[Plan, ...] = field(converter=_nodes, validator=min_len(1))
     detector: Step
     threshold: float = 0.5
 
@@ -63,7 +71,7 @@ class Cascade:
 class Ensemble:
     """All of `nodes` at once; `fuser` makes one answer of theirs."""
 
-    nodes: tuple[Plan, ...] = field(converter=tuple, validator=min_len(1))
+    nodes: tuple[Plan, ...] = field(converter=_nodes, validator=min_len(1))
     fuser: Step
 
 
@@ -72,7 +80,7 @@ class Check:
     """The answer of `node`, seen by validators in order."""
 
     node: Plan
-    validators: tuple[Step, ...] = field(converter=tuple, validator=min_len(1))
+    validators: tuple[Step, ...] = field(converter=_steps, validator=min_len(1))
 
 
 @frozen

@@ -98,15 +98,16 @@ class Runner:
         target = self.target(call.model)
         for number in range(1, call.max_attempts + 1):
             attempt = self.attempts.run(call, target, number, request, run, is_stream=is_stream)
+            start: StreamStart | None = None
             try:
                 async with aclosing(attempt) as items:
                     async for item in items:
                         if isinstance(item, StreamStart):
-                            run.start = item
+                            start = run.start = item
                             continue
                         if not run.is_committed and not isinstance(item, Whole):
                             run.is_committed = True
-                            yield run.start or StreamStart(target.card.provider, target.card.model)
+                            yield start or StreamStart(target.card.provider, target.card.model)
                         yield item
                 return
             except PingPongError as error:
