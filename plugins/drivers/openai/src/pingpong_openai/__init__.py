@@ -1,0 +1,1 @@
+"""OpenAI for Ping-Pong; `plugin` declares it, `driver` makes it."""

@@ -1,0 +1,1 @@
+"""The chat completions wire, free of any one provider: the provider's name is a parameter everywhere."""

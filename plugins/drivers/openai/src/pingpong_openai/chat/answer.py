@@ -1,0 +1,193 @@
+"""One answer put together from its message, or from the deltas of it: streamed or not, the same code gives the same parts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from pingpong import (
+    Audio,
+    ContentEvent,
+    FinishReason,
+    MalformedResponse,
+    Opaque,
+    Part,
+    PartEnd,
+    Reasoning,
+    ReasoningDelta,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+)
+
+from pingpong_openai.chat.shapes import Call, Choice, Function, Message, Sound
+from pingpong_openai.ids import given_id
+from pingpong_openai.jsonwire import kept_if_any
+
+WIRE = "chat"
+"""Key of this wire in opaque values."""
+
+_FINISH = {
+    "stop": FinishReason.stop,
+    "length": FinishReason.length,
+    "tool_calls": FinishReason.tool_calls,
+    "function_call": FinishReason.tool_calls,
+    "content_filter": FinishReason.content_filter,
+}
+
+
+def finish_from_wire(word: str | None, *, is_refusal: bool) -> FinishReason:
+    """Why it ended; the wire says a refusal is a stop, and only the refusal's words tell otherwise."""
+    finish = _FINISH.get(word or "", FinishReason.unknown)
+    return FinishReason.refusal if is_refusal and finish is FinishReason.stop else finish
+
+
+class _Open:
+    """A part on its way: text pieces for text, reasoning and calls, bytes for sound."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.pieces: list[str] = []
+        self.sound: list[bytes] = []
+        self.id = ""
+        self.name = ""
+        self.type = "function"
+        self.expires_at: int | None = None
+
+
+class AnswerFold:
+    """The answer of one choice. `take` gives the events of a delta, `end` those that close its parts."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._parts: list[_Open] = []
+        self._index: dict[object, int] = {}
+        self._annotations: list[Any] = []
+        self._logprobs: dict[str, list[Any]] = {}
+        self.raw_finish_reason: str | None = None
+        self.is_refusal = False
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """Why the answer ended, `unknown` where the wire did not say."""
+        return finish_from_wire(self.raw_finish_reason, is_refusal=self.is_refusal)
+
+    @property
+    def logprobs(self) -> dict[str, list[Any]]:
+        """Token probabilities, all of them; {} where none were asked for."""
+        return self._logprobs
+
+    def take(self, choice: Choice) -> list[ContentEvent]:
+        """Events of one delta, or of a whole message."""
+        events: list[ContentEvent] = []
+        delta = choice.delta or choice.message
+        if delta is not None:
+            self._take_text(delta, events)
+            if delta.audio is not None:
+                self._take_sound(delta.audio)
+            for position, call in enumerate(delta.tool_calls or ()):
+                self._take_call(call, position, events)
+            if delta.function_call is not None:
+                self._take_function(delta.function_call, events)
+        if choice.logprobs is not None:
+            for name, tokens in (("content", choice.logprobs.content), ("refusal", choice.logprobs.refusal)):
+                if tokens:
+                    self._logprobs.setdefault(name, []).extend(tokens)
+        if choice.finish_reason is not None:
+            self.raw_finish_reason = choice.finish_reason
+        return events
+
+    def _open(self, key: object, kind: str) -> tuple[int, _Open]:
+        i = self._index.setdefault(key, len(self._parts))
+        if i == len(self._parts):
+            self._parts.append(_Open(kind))
+        return i, self._parts[i]
+
+    def _take_text(self, delta: Message, events: list[ContentEvent]) -> None:
+        if delta.reasoning_content:
+            i, part = self._open("reasoning", "reasoning")
+            part.pieces.append(delta.reasoning_content)
+            events.append(ReasoningDelta(i, delta.reasoning_content))
+        if delta.content:
+            i, part = self._open("content", "text")
+            part.pieces.append(delta.content)
+            events.append(TextDelta(i, delta.content))
+        if delta.refusal and not self._is_repeated(delta.refusal):
+            i, part = self._open("refusal", "text")
+            part.pieces.append(delta.refusal)
+            events.append(TextDelta(i, delta.refusal))
+        if delta.annotations:
+            self._annotations.extend(delta.annotations)
+
+    def _is_repeated(self, refusal: str) -> bool:
+        # A renderer learns only at the end that what it streamed as content was a refusal, and then says it again as one.
+        is_first = not self.is_refusal
+        self.is_refusal = True
+        said = self._index.get("content")
+        return is_first and said is not None and "".join(self._parts[said].pieces) == refusal
+
+    def _take_sound(self, sound: Sound) -> None:
+        _, part = self._open("audio", "audio")
+        part.id = sound.id or part.id
+        part.expires_at = sound.expires_at or part.expires_at
+        if sound.transcript:
+            part.pieces.append(sound.transcript)
+        if sound.data:
+            try:
+                part.sound.append(base64.b64decode(sound.data, validate=True))
+            except binascii.Error as exc:
+                raise MalformedResponse(f"{self._provider} sent sound that is not base64.", provider=self._provider) from exc
+
+    def _take_call(self, call: Call, position: int, events: list[ContentEvent]) -> None:
+        i, part = self._open(("call", position if call.index is None else call.index), "call")
+        part.id = part.id or call.id or ""
+        part.type = call.type or part.type
+        name, arguments = None, None
+        if call.function is not None:
+            name, arguments = call.function.name, call.function.arguments
+        elif call.custom is not None:
+            name, arguments = call.custom.name, call.custom.input
+            part.type = call.type or "custom"
+        self._take_arguments(i, part, name, arguments, events)
+
+    def _take_function(self, function: Function, events: list[ContentEvent]) -> None:
+        i, part = self._open("function_call", "call")
+        part.type = "function_call"
+        self._take_arguments(i, part, function.name, function.arguments, events)
+
+    def _take_arguments(self, i: int, part: _Open, name: str | None, arguments: str | None, events: list[ContentEvent]) -> None:
+        part.name = part.name or name or ""
+        part.id = part.id or f"call_{i}"
+        if arguments:
+            part.pieces.append(arguments)
+            events.append(ToolCallDelta(i, part.id, part.name, arguments))
+
+    def parts(self) -> tuple[Part, ...]:
+        """What has arrived, as parts; annotations belong to the last text that was said."""
+        last_text = next((p for p in reversed(self._parts) if p.kind == "text"), None)
+        return tuple(self._part(p, self._annotations if p is last_text else []) for p in self._parts)
+
+    def _part(self, part: _Open, annotations: Sequence[Any]) -> Part:
+        text = "".join(part.pieces)
+        if part.kind == "text":
+            return Text(text, self._kept({"annotations": annotations}))
+        if part.kind == "reasoning":
+            return Reasoning(text)
+        if part.kind == "call":
+            return ToolCall(part.id, part.name, text or "{}", self._kept({"type": part.type} if part.type != "function" else {}))
+        # The wire does not repeat the format that was asked for, so the media type stays unknown.
+        return Audio(
+            data=b"".join(part.sound) or None,
+            transcript=text or None,
+            opaque=self._kept({"id": given_id(part.id), "expires_at": part.expires_at}),
+        )
+
+    def _kept(self, value: dict[str, Any]) -> Opaque | None:
+        return kept_if_any(self._provider, WIRE, {name: item for name, item in value.items() if item})
+
+    def end(self) -> list[ContentEvent]:
+        """The ends of all parts, in order."""
+        return [PartEnd(i, part) for i, part in enumerate(self.parts())]

@@ -1,0 +1,175 @@
+"""Requests as the chat completions wire writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pingpong import (
+    Audio,
+    Capability,
+    Card,
+    File,
+    Image,
+    InvalidRequestError,
+    Message,
+    Opaque,
+    OutputSchema,
+    Part,
+    Request,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolCallResponse,
+    ToolChoice,
+)
+
+from pingpong_openai.chat.answer import WIRE
+from pingpong_openai.chat.render import call_on_wire, is_legacy
+from pingpong_openai.jsonwire import attached, merged, refuse_opaque, refuse_unplaced
+from pingpong_openai.media import file_id_of, file_name, input_audio, url_of
+
+TOOL_FAILED = "The tool failed:"
+"""First text of a tool result that is an error: the wire has no field for that, and the model must know."""
+
+_SAME_NAME = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "reasoning_effort")
+_NO_PLACE = ("top_k", "reasoning_budget_tokens")
+
+
+def body_from_request(provider: str, names: frozenset[str], request: Request, card: Card, *, is_stream: bool) -> dict[str, Any]:
+    """
+    The JSON body of a request; `names` are the provider options that it takes.
+
+    Source: https://platform.openai.com/docs/api-reference/chat/create
+    """
+    refuse_unplaced(request, provider, _NO_PLACE, "chat/completions")
+    # Reasoning models take instructions from the role `developer`; older ones know `system` only.
+    system = "developer" if Capability.reasoning in card.capabilities else "system"
+    body: dict[str, Any] = {"model": card.model}
+    body["messages"] = [m for message in request.messages for m in _messages(provider, request, message, system)]
+    if request.tools:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    if request.tool_choice is not None:
+        body["tool_choice"] = _tool_choice(request.tool_choice)
+    if request.output_schema is not None:
+        body["response_format"] = {"type": "json_schema", "json_schema": _schema(request.output_schema)}
+    if request.max_output_tokens is not None:
+        body["max_completion_tokens"] = request.max_output_tokens
+    body |= {name: getattr(request, name) for name in _SAME_NAME if getattr(request, name) is not None}
+    if request.stop:
+        body["stop"] = list(request.stop)
+    if is_stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return merged(body, request.provider_options.get(provider, {}), names)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = tool.parameters
+    if tool.is_strict is not None:
+        function["strict"] = tool.is_strict
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
+    return choice.mode if choice.name is None else {"type": "function", "function": {"name": choice.name}}
+
+
+def _schema(schema: OutputSchema) -> dict[str, Any]:
+    wire: dict[str, Any] = {"name": schema.name, "schema": schema.schema, "strict": schema.is_strict}
+    return wire if schema.description is None else {**wire, "description": schema.description}
+
+
+def _messages(provider: str, request: Request, message: Message, system: str) -> Iterator[dict[str, Any]]:
+    if message.role is Role.assistant:
+        yield _assistant(provider, request, message)
+    elif message.role is Role.tool:
+        calls = (part for m in request.messages for part in m.parts if isinstance(part, ToolCall))
+        legacy_ids = {call.call_id for call in calls if is_legacy(provider, call)}
+        for part in message.parts:
+            if isinstance(part, ToolCallResponse):
+                yield _tool_result(provider, request, part, is_of_legacy_call=part.call_id in legacy_ids)
+            else:
+                refuse_opaque(request, provider, "chat/completions")
+    else:
+        yield {"role": system if message.role is Role.system else "user", "content": _content(provider, request, message.parts)}
+
+
+def _content(provider: str, request: Request, parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    wire = [piece for part in parts for piece in _content_part(provider, request, part)]
+    is_plain = len(wire) == 1 and wire[0].keys() == {"type", "text"}
+    return wire[0]["text"] if is_plain else wire
+
+
+def _content_part(provider: str, request: Request, part: Part) -> Iterator[dict[str, Any]]:
+    given = attached(getattr(part, "opaque", None), provider, WIRE)
+    extra = {"prompt_cache_breakpoint": given["prompt_cache_breakpoint"]} if "prompt_cache_breakpoint" in given else {}
+    match part:
+        case Text():
+            yield {"type": "text", "text": part.text, **extra}
+        case Image():
+            if (url := url_of(part)) is None:
+                raise InvalidRequestError("Image: chat/completions takes bytes or an address, not a file id.")
+            detail = {} if part.detail is None else {"detail": part.detail}
+            yield {"type": "image_url", "image_url": {"url": url, **detail}, **extra}
+        case Audio():
+            yield {"type": "input_audio", "input_audio": input_audio(part), **extra}
+        case File():
+            yield {"type": "file", "file": _file(provider, part), **extra}
+        case Opaque():
+            refuse_opaque(request, provider, "chat/completions")
+        case _:
+            raise InvalidRequestError(f"{type(part).__name__} has no place in this message of chat/completions.")
+
+
+def _file(provider: str, part: File) -> dict[str, Any]:
+    if (file_id := file_id_of(part, provider)) is not None:
+        return {"file_id": file_id}
+    if part.data is None:
+        raise InvalidRequestError("File: chat/completions takes bytes or a file id, not an address; the responses endpoint does.")
+    return {"filename": file_name(part), "file_data": url_of(part)}
+
+
+def _assistant(provider: str, request: Request, message: Message) -> dict[str, Any]:
+    texts = [part for part in message.parts if isinstance(part, Text)]
+    calls = [part for part in message.parts if isinstance(part, ToolCall)]
+    wire: dict[str, Any] = {"role": "assistant", "content": _content(provider, request, tuple(texts)) if texts else None}
+    if annotations := [note for text in texts for note in attached(text.opaque, provider, WIRE).get("annotations", ())]:
+        wire["annotations"] = annotations
+    if modern := [call_on_wire(provider, call) for call in calls if not is_legacy(provider, call)]:
+        wire["tool_calls"] = modern
+    for part in message.parts:
+        if isinstance(part, ToolCall) and is_legacy(provider, part):
+            wire["function_call"] = {"name": part.name, "arguments": part.arguments}
+        elif isinstance(part, Audio):
+            wire["audio"] = _said(provider, part)
+        elif isinstance(part, Image | File):
+            raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of chat/completions.")
+        elif isinstance(part, Opaque) and "choice" not in attached(part, provider, WIRE):
+            # A further choice was never part of the conversation, so leaving it out loses nothing that was said.
+            refuse_opaque(request, provider, "chat/completions")
+    return wire
+
+
+def _said(provider: str, part: Audio) -> dict[str, str]:
+    audio_id = attached(part.opaque, provider, WIRE).get("id")
+    if not isinstance(audio_id, str):
+        raise InvalidRequestError(
+            "Audio: chat/completions takes an earlier spoken answer by the id it gave it, and this has none."
+        )
+    return {"id": audio_id}
+
+
+def _tool_result(provider: str, request: Request, part: ToolCallResponse, *, is_of_legacy_call: bool) -> dict[str, Any]:
+    for inner in part.parts:
+        if not isinstance(inner, Text | Opaque):
+            raise InvalidRequestError(
+                f"{type(inner).__name__}: tool results of chat/completions are text; those of responses may be images and files."
+            )
+    content = _content(provider, request, (Text(TOOL_FAILED), *part.parts) if part.is_error else part.parts)
+    if is_of_legacy_call:
+        return {"role": "function", "name": part.name or "", "content": content}
+    return {"role": "tool", "tool_call_id": part.call_id, "content": content or ""}

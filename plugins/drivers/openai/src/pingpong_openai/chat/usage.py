@@ -1,0 +1,93 @@
+"""Usage of the chat completions and embeddings wires, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pingpong import Usage
+
+
+def count(value: object) -> int | None:
+    """A token count, None where it is none: absent, negative, or no integer."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def detail(details: object, name: str) -> int | None:
+    """A count in a details object: 0 where absent or null, None where it is no count."""
+    value = details.get(name) if isinstance(details, Mapping) else None
+    return 0 if value is None else count(value)
+
+
+def usage_from_wire(wire: object) -> Usage | None:
+    """
+    Disjoint classes out of the wire's totals; None where absent or where a count is no count.
+
+    Cached, written and audio tokens are parts of `prompt_tokens`; reasoning and audio tokens of `completion_tokens`
+    (https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage). A part never exceeds its total here.
+    """
+    if not isinstance(wire, Mapping):
+        return None
+    given, written = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
+    counts = (
+        count(wire.get("prompt_tokens")),
+        detail(given, "cached_tokens"),
+        detail(given, "cache_write_tokens"),
+        detail(given, "audio_tokens"),
+        # Embeddings have no completion.
+        detail(wire, "completion_tokens"),
+        detail(written, "reasoning_tokens"),
+        detail(written, "audio_tokens"),
+    )
+    return usage_from_counts(*counts)
+
+
+def usage_from_counts(
+    total_in: int | None,
+    cached: int | None,
+    cache_write: int | None,
+    audio_in: int | None,
+    total_out: int | None,
+    reasoning: int | None,
+    audio_out: int | None,
+) -> Usage | None:
+    """Usage out of totals and their parts; None where one of them is no count."""
+    if None in (total_in, cached, cache_write, audio_in, total_out, reasoning, audio_out):
+        return None
+    rest_in, rest_out = total_in or 0, total_out or 0
+    parts: list[int] = []
+    for part in (cached, cache_write, audio_in):
+        parts.append(min(part or 0, rest_in))
+        rest_in -= parts[-1]
+    for part in (reasoning, audio_out):
+        parts.append(min(part or 0, rest_out))
+        rest_out -= parts[-1]
+    return Usage(
+        uncached_input_tokens=rest_in,
+        cache_read_tokens=parts[0],
+        cache_write_tokens=parts[1],
+        input_audio_tokens=parts[2],
+        visible_output_tokens=rest_out,
+        reasoning_tokens=parts[3],
+        output_audio_tokens=parts[4],
+    )
+
+
+def wire_from_usage(usage: Usage) -> dict[str, Any]:
+    """The wire's totals; an hour-long cache write counts as a write, which is all the wire knows."""
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read_tokens,
+            "audio_tokens": usage.input_audio_tokens,
+            "cache_write_tokens": usage.cache_write_tokens + usage.cache_write_1h_tokens,
+        },
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": usage.output_audio_tokens,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }

@@ -1,0 +1,137 @@
+"""JSON in and out, and what travels in `Opaque`. Knows no endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from pingpong import InvalidRequestError, MalformedResponse, Opaque, Request, UnsupportedParameter, WireRequest, WireResponse
+
+JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
+SSE_HEADERS: Mapping[str, str] = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+T = TypeVar("T")
+
+
+def json_text(value: object) -> str:
+    """Compact JSON text, keys in the order given."""
+    return msgspec.json.encode(value).decode()
+
+
+def post(path: str, body: Mapping[str, Any]) -> WireRequest:
+    """
+    A JSON request.
+
+    Raises:
+        InvalidRequestError: A text in it is not Unicode (half of a surrogate pair).
+    """
+    try:
+        return WireRequest("POST", path, JSON_HEADERS, msgspec.json.encode(body))
+    except UnicodeEncodeError as exc:
+        raise InvalidRequestError("The request holds half of a surrogate pair, which is not Unicode.") from exc
+
+
+def answer(body: Mapping[str, Any], request_id: str | None = None, status: int = 200) -> WireResponse:
+    """A JSON answer, its request id in the header where the provider puts it."""
+    headers = dict(JSON_HEADERS) if request_id is None else {**JSON_HEADERS, "x-request-id": request_id}
+    return WireResponse(status, headers, msgspec.json.encode(body))
+
+
+def decoded(data: bytes, decoder: msgspec.json.Decoder[T], provider: str) -> T:
+    """
+    What the provider's JSON says.
+
+    Raises:
+        MalformedResponse: It is no JSON or of another shape; the message names the place, never the content.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as exc:
+        raise MalformedResponse(f"{provider} sent JSON of another shape: {exc}.", provider=provider) from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise MalformedResponse(f"{provider} sent what is no JSON.", provider=provider) from exc
+
+
+def body_of(wire: WireRequest) -> dict[str, Any]:
+    """
+    The JSON object a client sent.
+
+    Raises:
+        InvalidRequestError: The body is no JSON object.
+    """
+    try:
+        body = msgspec.json.decode(wire.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise InvalidRequestError("We could not parse the JSON body of your request.") from exc
+    if not isinstance(body, dict):
+        raise InvalidRequestError("The body of the request must be a JSON object.")
+    return body
+
+
+def kept(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque:
+    """What one wire of the provider wants kept. Wires differ in shape, so each has its key."""
+    return Opaque(provider, json_text({wire: value}))
+
+
+def kept_if_any(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque | None:
+    """What one wire of the provider wants kept, None where there is nothing."""
+    return kept(provider, wire, value) if value else None
+
+
+def attached(opaque: Opaque | None, provider: str, wire: str) -> dict[str, Any]:
+    """What `kept` keeps, {} where this provider's wire kept nothing."""
+    value = provider_json(opaque, provider).get(wire)
+    return value if isinstance(value, dict) else {}
+
+
+def provider_json(opaque: Opaque | None, provider: str) -> dict[str, Any]:
+    """The JSON object in an opaque value of this provider, {} for any other."""
+    if opaque is None or opaque.provider != provider:
+        return {}
+    try:
+        value = msgspec.json.decode(opaque.json)
+    except msgspec.DecodeError as exc:
+        raise InvalidRequestError(f"An opaque value of {provider} holds no JSON; pass it on as the driver wrote it.") from exc
+    return value if isinstance(value, dict) else {}
+
+
+def merged(body: dict[str, Any], options: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The body with the caller's provider options: objects are merged, lists appended, all else replaced."""
+    for name in sorted(names & options.keys()):
+        ours, theirs = body.get(name), options[name]
+        if isinstance(ours, dict) and isinstance(theirs, Mapping):
+            body[name] = {**ours, **theirs}
+        elif isinstance(ours, list) and isinstance(theirs, list | tuple):
+            body[name] = [*ours, *(value for value in theirs if value not in ours)]
+        else:
+            body[name] = theirs
+    return body
+
+
+def refuse_unplaced(request: Request, provider: str, names: tuple[str, ...], endpoint: str) -> None:
+    """
+    Refuse options that the wire has no field for.
+
+    Raises:
+        UnsupportedParameter: One is set and the caller did not choose `drop`.
+    """
+    if request.on_unsupported == "drop":
+        return
+    for name in names:
+        if getattr(request, name) not in (None, ()):
+            raise UnsupportedParameter(f"{endpoint} of {provider} has no place for {name}; leave it out.", provider=provider)
+
+
+def refuse_opaque(request: Request, provider: str, endpoint: str) -> None:
+    """
+    Refuse a standalone opaque part that this wire cannot carry.
+
+    Raises:
+        UnsupportedParameter: The caller did not choose `drop`.
+    """
+    if request.on_unsupported != "drop":
+        raise UnsupportedParameter(
+            f"A message holds an opaque part that {endpoint} of {provider} cannot carry; remove it or choose drop.",
+            provider=provider,
+        )
