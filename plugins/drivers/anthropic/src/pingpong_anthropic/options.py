@@ -65,8 +65,8 @@ _BEFORE_4_6 = (
     "claude-sonnet-4-2025",
     "claude-sonnet-4-5",
 )
-_4_6 = ("claude-opus-4-6", "claude-sonnet-4-6")
-_ONLY_TOP_LEVEL_SYSTEM = (*_BEFORE_4_6, *_4_6, "claude-opus-4-7", "claude-mythos-preview")
+_UP_TO_4_6 = (*_BEFORE_4_6, "claude-opus-4-6", "claude-sonnet-4-6")
+_ONLY_TOP_LEVEL_SYSTEM = (*_UP_TO_4_6, "claude-opus-4-7", "claude-mythos-preview")
 _BUDGETS = {"low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 65536}
 """Thinking tokens for an effort, on models that know budgets alone; 1024 is the least the API takes."""
 
@@ -82,7 +82,7 @@ def takes_only_budget(model: str) -> bool:
 
 def takes_budget(model: str) -> bool:
     """Whether `budget_tokens` is accepted: up to 4.6; later models answer 400. Source as above."""
-    return model.startswith((*_BEFORE_4_6, *_4_6))
+    return model.startswith(_UP_TO_4_6)
 
 
 def takes_system_turns(model: str) -> bool:
@@ -100,6 +100,15 @@ def _is_sonnet_5(model: str) -> bool:
     # Claude Sonnet 5.5 takes them again, so the name alone or with a date is meant.
     rest = model.removeprefix("claude-sonnet-5")
     return rest != model and not (rest.startswith("-") and len(rest.split("-")[1]) < 8)
+
+
+def has_old_tokenizer(model: str) -> bool:
+    """
+    Whether the model counts as those up to 4.6 did; "the same text counts as approximately 30% more tokens" since.
+
+    Source: https://platform.claude.com/docs/en/models/haiku-5-5/overview
+    """
+    return model.startswith(_UP_TO_4_6)
 
 
 def budget_from_effort(effort: str, max_tokens: int) -> int:
