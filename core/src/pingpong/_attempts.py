@@ -176,7 +176,8 @@ class Attempts:
                 trip.response = response_from_events(trip.events)
             _check_whole(trip.response, request)
         except Exception as exc:
-            raise self._blame(exc, trip) from exc
+            error = self._blame(exc, trip)
+            raise error from (exc.__cause__ if error is exc else exc)
         finally:
             self._leave(trip)
         yield last
@@ -193,7 +194,8 @@ class Attempts:
             trip.response = await self._exchange(trip)
             return trip.response
         except Exception as exc:
-            raise self._blame(exc, trip) from exc
+            error = self._blame(exc, trip)
+            raise error from (exc.__cause__ if error is exc else exc)
         finally:
             self._leave(trip)
 
