@@ -84,12 +84,19 @@ def test_chat_traffic_is_not_left_unclaimed_in_silence(tmp_path: Path) -> None:
         _cases(env).judge(None)
 
 
+def test_halves_may_disagree_on_one_in_twenty(corpus: dict[str, str]) -> None:
+    """Sound halves pass; a half that loses every message fails and names the recordings."""
+    _cases(corpus).judge_round_trips()
+    with pytest.raises(pytest.fail.Exception, match=r"toy/answers\[0\]: messages"):
+        _cases({**corpus, "TOY_FLAW": "drops a message"}).judge_round_trips()
+
+
 @pytest.mark.parametrize(("env", "outcome"), [({}, pytest.skip.Exception), ({"CI": "true"}, pytest.fail.Exception)])
 def test_without_a_corpus_cases_skip_and_under_ci_fail(env: dict[str, str], outcome: type[BaseException]) -> None:
     """Each test says which variable is missing; CI does not let it pass."""
     cases = _cases(env)
     assert [p.id for p in cases.params()] == ["no corpus"]
-    for judge in (cases.judge_share, lambda: cases.judge(None)):
+    for judge in (cases.judge_share, cases.judge_round_trips, lambda: cases.judge(None)):
         with pytest.raises(outcome, match="PINGPONG_WIRE_CORPUS"):
             judge()
 

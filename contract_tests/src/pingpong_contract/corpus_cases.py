@@ -13,6 +13,10 @@ The tests that a driver's `tests/test_corpus.py` is made of.
     def test_nearly_everything_recorded_is_in() -> None:
         CASES.judge_share()
 
+
+    def test_both_halves_agree_on_what_was_recorded() -> None:
+        CASES.judge_round_trips()
+
 Without a corpus the tests are skipped with the reason; under `CI=true` they fail.
 """
 
@@ -33,6 +37,7 @@ from pingpong import Driver, DriverRecord
 
 from pingpong_contract.check import check
 from pingpong_contract.corpus import CORPUS_VARIABLE, Interaction, claimed, corpus_folder, endpoint_of, interactions
+from pingpong_contract.round_trip import answer_round_trip, request_round_trip
 
 LEAST_SHARE = 0.95
 _NOT_CHAT = frozenset({"other", "error"})
@@ -108,6 +113,18 @@ class CorpusCases:
         problems = [*self._thin_groups(), *self._stale_entries(), *self._silent_endpoints()]
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
+
+    def judge_round_trips(self) -> None:
+        """Fail where the driver's two halves disagree on more than 5% of what was recorded, answers and requests."""
+        self.need_corpus()
+        losses = [
+            f"{interaction.id}: {'; '.join(lost)}"
+            for interaction in self.interactions
+            for round_trip in (answer_round_trip, request_round_trip)
+            if (lost := round_trip(self.driver, interaction))
+        ]
+        if len(losses) > (1 - LEAST_SHARE) * 2 * len(self.interactions):
+            pytest.fail("\n".join(losses), pytrace=False)
 
     def need_corpus(self) -> None:
         """Skip without a corpus; fail under `CI=true`."""

@@ -21,11 +21,14 @@ from pingpong import (
     Event,
     FinishReason,
     InvalidRequestError,
+    Message,
+    Parsed,
     PartEnd,
     PingPongError,
     RateLimited,
     Request,
     Response,
+    Role,
     ServerError,
     SseParser,
     StreamEnd,
@@ -115,8 +118,12 @@ class ToyCodec:
         self.flaw = flaw
 
     def encode(self, request: Request, card: Card, *, is_stream: bool) -> WireRequest:
-        """Never needed to decode."""
-        raise NotImplementedError
+        """A request of one model and its messages' text."""
+        messages = [{"role": str(m.role), "content": m.text} for m in request.messages]
+        if self.flaw == "drops a message":
+            messages = messages[1:]
+        body = {"model": card.model, "messages": messages, "stream": is_stream or self.flaw == "streams anyway"}
+        return WireRequest("POST", "/chat/completions", {}, json.dumps(body).encode())
 
     def decode(self, wire: WireResponse) -> Response:
         """A whole answer."""
@@ -163,13 +170,84 @@ class ToyCodec:
         )
 
 
+class ToyDialect:
+    """The toy's server half, sound where `flaw` is ""."""
+
+    def __init__(self, flaw: str) -> None:
+        self.flaw = flaw
+
+    def parse(self, wire: WireRequest, params: Mapping[str, str]) -> Parsed[Request]:
+        """What a client asked."""
+        body = json.loads(wire.body)
+        messages = [Message(Role(m["role"]), m["content"]) for m in body["messages"]]
+        return Parsed(Request(messages), body["model"], body["stream"], wire)
+
+    def render(self, response: Response, parsed: Parsed[Any] | None = None) -> WireResponse:
+        """A whole answer; its text parts become one."""
+        calls = [
+            {"id": c.call_id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in response.tool_calls
+        ]
+        message = {"content": response.text + ("!" if self.flaw == "renders other words" else ""), "tool_calls": calls}
+        body = {
+            "id": response.response_id,
+            "model": response.model,
+            "choices": [{"index": 0, "message": message, "finish_reason": response.raw_finish_reason}],
+            "usage": _usage_body(response.usage),
+        }
+        return WireResponse(200, {}, json.dumps(body).encode())
+
+    def stream_renderer(self, parsed: Parsed[Any] | None = None) -> ToyRenderer:
+        """A fresh renderer."""
+        return ToyRenderer(self.flaw)
+
+    def stream_headers(self, parsed: Parsed[Any] | None = None) -> Mapping[str, str]:
+        """Server-sent events."""
+        return {"content-type": "text/event-stream"}
+
+    def render_error(self, error: PingPongError) -> WireResponse:
+        """An error with its status and code."""
+        headers = {"retry-after": f"{error.retry_after_s}"} if error.retry_after_s and self.flaw != "hides the wait" else {}
+        return WireResponse(
+            error.status or 500, headers, json.dumps({"error": {"message": str(error), "code": error.code}}).encode()
+        )
+
+
+class ToyRenderer:
+    """Renders text deltas, usage and the marker."""
+
+    def __init__(self, flaw: str) -> None:
+        self.flaw, self.head = flaw, {"id": "", "model": ""}
+
+    def render(self, event: Event) -> bytes:
+        """The bytes of one event."""
+        if isinstance(event, StreamStart):
+            self.head = {"id": event.response_id or "", "model": event.model}
+        if isinstance(event, TextDelta):
+            return self.chunk({"choices": [{"index": 0, "delta": {"content": event.text}}]})
+        if isinstance(event, StreamEnd) and self.flaw == "streams no usage":
+            return b"data: [DONE]\n\n"
+        return (
+            self.chunk({"choices": [], "usage": _usage_body(event.usage)}) + b"data: [DONE]\n\n"
+            if isinstance(event, StreamEnd)
+            else b""
+        )
+
+    def chunk(self, body: Mapping[str, Any]) -> bytes:
+        """One server-sent event."""
+        return b"data: " + json.dumps({**self.head, **body}).encode() + b"\n\n"
+
+
+def _usage_body(usage: Usage | None) -> Mapping[str, int] | None:
+    return usage and {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
+
+
 def toy_driver(flaw: str = "") -> Driver:
     """The toy's driver, with the flaw of this name or, for "", sound."""
-    nothing: Any = None
     return Driver(
         name="toy",
         base_url="https://api.example.org/v1",
-        endpoints=(Endpoint(ENDPOINT, ToyCodec(flaw), nothing),),
+        endpoints=(Endpoint(ENDPOINT, ToyCodec(flaw), ToyDialect(flaw)),),
         credentials=ApiKey(header="authorization"),
         estimate_tokens=lambda request, card: 0,
     )

@@ -14,6 +14,7 @@ CHUNKS: tuple[dict[str, Any], ...] = (
     {"id": "c1", "model": "ace", "choices": [{"index": 0, "delta": {"content": "dir"}, "finish_reason": "stop"}]},
     {"id": "c1", "model": "ace", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
 )
+REQUEST = json.dumps({"model": "ace", "messages": [{"role": "user", "content": "hi"}], "stream": False})
 CALL = {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
 
 
@@ -43,7 +44,7 @@ def recorded(
 ) -> dict[str, Any]:
     """One interaction of a cassette."""
     return {
-        "request": {"method": "POST", "uri": f"https://api.example.org{path}?a=1", "headers": {"X-A": ["1"]}, "body": "{}"},
+        "request": {"method": "POST", "uri": f"https://api.example.org{path}?a=1", "headers": {"X-A": ["1"]}, "body": REQUEST},
         "response": {
             "status": {"code": status, "message": "x"},
             "headers": {name: [value] for name, value in (headers or {}).items()},
