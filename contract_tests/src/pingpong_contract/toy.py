@@ -225,13 +225,10 @@ class ToyRenderer:
             self.head = {"id": event.response_id or "", "model": event.model}
         if isinstance(event, TextDelta):
             return self.chunk({"choices": [{"index": 0, "delta": {"content": event.text}}]})
-        if isinstance(event, StreamEnd) and self.flaw == "streams no usage":
-            return b"data: [DONE]\n\n"
-        return (
-            self.chunk({"choices": [], "usage": _usage_body(event.usage)}) + b"data: [DONE]\n\n"
-            if isinstance(event, StreamEnd)
-            else b""
-        )
+        if not isinstance(event, StreamEnd):
+            return b""
+        usage = None if self.flaw == "streams no usage" else event.usage
+        return self.chunk({"choices": [], "usage": _usage_body(usage)}) + b"data: [DONE]\n\n"
 
     def chunk(self, body: Mapping[str, Any]) -> bytes:
         """One server-sent event."""
@@ -239,7 +236,7 @@ class ToyRenderer:
 
 
 def _usage_body(usage: Usage | None) -> Mapping[str, int] | None:
-    return usage and {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
+    return None if usage is None else {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens}
 
 
 def toy_driver(flaw: str = "") -> Driver:
