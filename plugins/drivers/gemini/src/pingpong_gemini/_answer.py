@@ -31,7 +31,7 @@ from pingpong import (
 )
 
 from pingpong_gemini._errors import error_from_body
-from pingpong_gemini._finish import finish_from_wire
+from pingpong_gemini._finish import block_word, finish_from_wire, finish_word
 from pingpong_gemini._json import PROVIDER, Json, camel, opaque_of
 from pingpong_gemini._parts import part_from_wire
 from pingpong_gemini._usage import KNOWN as KNOWN_COUNTS
@@ -108,13 +108,14 @@ class Answer:
         """Counts are repeated as they grow, so the last ones hold."""
         meta = camel(value)
         if meta:
-            self._usage = usage_from_wire(meta)
+            if not KNOWN_COUNTS.isdisjoint(meta):
+                self._usage = usage_from_wire(meta)
             if extra := {k: v for k, v in meta.items() if k not in KNOWN_COUNTS}:
                 self._rest["usageMetadata"] = {**self._rest.get("usageMetadata", {}), **extra}
 
     def _take_feedback(self, feedback: object) -> None:
-        reason = camel(feedback).get("blockReason")
-        if isinstance(reason, str) and self._raw_finish is None:
+        reason = block_word(camel(feedback).get("blockReason"))
+        if reason is not None and self._raw_finish is None:
             self._is_blocked = True
             self._raw_finish = reason
 
@@ -127,8 +128,8 @@ class Answer:
             raise MalformedResponse("Gemini's answer has parts that are no list.", provider=PROVIDER)
         for value in parts:
             events += self._take_part(value)
-        finish = candidate.pop("finishReason", None)
-        if isinstance(finish, str):
+        finish = finish_word(candidate.pop("finishReason", None))
+        if finish is not None:
             self._raw_finish = finish
         self._take_extras(candidate)
         return events

@@ -47,6 +47,46 @@ _WORD = {
 }
 
 
+_NUMBERED = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "IMAGE_SAFETY",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_OTHER",
+    "NO_IMAGE",
+    "IMAGE_RECITATION",
+)
+_NUMBERED_BLOCKS = ("BLOCK_REASON_UNSPECIFIED", "SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY")
+"""Members by their protobuf number, which `$alt=json;enum-encoding=int` puts on the wire."""
+
+
+def finish_word(value: object) -> str | None:
+    """The wire's word for why an answer ended, given by name or number; None where there is none."""
+    return _word(value, _NUMBERED)
+
+
+def block_word(value: object) -> str | None:
+    """The wire's word for why a prompt was refused, given by name or number; None where there is none."""
+    return _word(value, _NUMBERED_BLOCKS)
+
+
+def _word(value: object, names: tuple[str, ...]) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return names[value] if 0 <= value < len(names) else str(value)
+    return value if isinstance(value, str) and value else None
+
+
 def finish_from_wire(word: str, *, has_calls: bool) -> FinishReason:
     """The canonical reason; STOP with tool calls means them, as this wire has no word of its own for it."""
     if word == "STOP" and has_calls:

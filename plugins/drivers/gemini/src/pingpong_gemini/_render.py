@@ -25,7 +25,7 @@ from pingpong import (
 )
 
 from pingpong_gemini._errors import REQUEST_ID, status_body
-from pingpong_gemini._finish import finish_to_wire
+from pingpong_gemini._finish import block_word, finish_to_wire
 from pingpong_gemini._json import Json, attached, camel, encode
 from pingpong_gemini._parts import part_to_wire
 from pingpong_gemini._usage import usage_to_wire
@@ -59,7 +59,7 @@ def _last_document(end: StreamEnd, parts: list[Json], *, has_calls: bool) -> Jso
     rest = attached(end.opaque)
     candidate = rest.pop("candidate", {})
     extra_usage = rest.pop("usageMetadata", {})
-    block = camel(rest.get("promptFeedback")).get("blockReason")
+    block = block_word(camel(rest.get("promptFeedback")).get("blockReason"))
     is_blocked = block is not None and block == end.raw_finish_reason and end.finish_reason is FinishReason.content_filter
     body: Json = {}
     if parts or not is_blocked:

@@ -14,6 +14,8 @@ from pingpong_gemini._json import Json, camel
 
 _COUNTS = ("promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 _DETAILS = ("promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails")
+_AUDIO = ("AUDIO", 4)
+"""`Modality.AUDIO`, by name and by number, as `enum-encoding=int` puts it."""
 KNOWN = frozenset((*_COUNTS, *_DETAILS, "totalTokenCount"))
 
 
@@ -49,7 +51,7 @@ def _count(value: object) -> int:
 def _audio_tokens(details: object) -> int:
     if not isinstance(details, list):
         return 0
-    return sum(_count(d.get("tokenCount")) for d in map(camel, details) if d.get("modality") == "AUDIO")
+    return sum(_count(d.get("tokenCount")) for d in map(camel, details) if d.get("modality") in _AUDIO)
 
 
 def usage_to_wire(usage: Usage) -> Json:

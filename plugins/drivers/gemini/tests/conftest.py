@@ -1,0 +1,40 @@
+"""What the tests of this driver share: the driver itself, a card, and feeding of streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from pingpong import Card, Driver, DriverOptions, Event
+from pingpong_gemini.driver import make
+from pingpong_gemini.plugin import RECORD
+
+
+@pytest.fixture(scope="session")
+def driver() -> Driver:
+    """The driver with its default options and no key."""
+    return make(RECORD, DriverOptions(), {})
+
+
+@pytest.fixture(scope="session")
+def endpoint(driver: Driver) -> Callable[[str], Any]:
+    """An endpoint by name."""
+    return lambda name: next(e for e in driver.endpoints if e.record.name == name)
+
+
+@pytest.fixture(scope="session")
+def card() -> Card:
+    """A model that takes thinking levels."""
+    return Card(provider="gemini", model="gemini-3.6-flash", endpoints=("generateContent",))
+
+
+@pytest.fixture(scope="session")
+def events_of(endpoint: Callable[[str], Any]) -> Callable[[Sequence[bytes]], list[Event]]:
+    """The events of a stream that arrives in these pieces."""
+
+    def feed(chunks: Sequence[bytes]) -> list[Event]:
+        decoder = endpoint("streamGenerateContent").codec.stream_decoder({})
+        return [*(event for chunk in chunks for event in decoder.feed(chunk)), *decoder.close()]
+
+    return feed

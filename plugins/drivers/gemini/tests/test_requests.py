@@ -1,0 +1,470 @@
+"""Requests between canonical form and the wire: one table for both directions, and what goes one way only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+from pingpong import (
+    Audio,
+    Card,
+    File,
+    Image,
+    InvalidRequestError,
+    Message,
+    Opaque,
+    OutputSchema,
+    Reasoning,
+    Request,
+    Role,
+    Text,
+    Tool,
+    ToolCall,
+    ToolCallResponse,
+    ToolChoice,
+    UnsupportedParameter,
+    WireRequest,
+    assistant,
+    system,
+    tool_result,
+    user,
+)
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+NO_ID = Opaque("gemini", '{"functionCall":{"id":null}}')
+SIGNED = Opaque("gemini", '{"thoughtSignature":"c2ln"}')
+HI = {"role": "user", "parts": [{"text": "hi"}]}
+CALLS = (ToolCall("call_0", "f", '{"a":1}', NO_ID), ToolCall("id1", "f", "{}"))
+
+BOTH_WAYS: dict[str, tuple[Request, dict[str, Any]]] = {
+    "text": (Request("hi"), {"contents": [HI]}),
+    "system": (
+        Request((system((Text("a"), Text("b"))), user("hi"))),
+        {"systemInstruction": {"parts": [{"text": "a"}, {"text": "b"}]}, "contents": [HI]},
+    ),
+    "numbers": (
+        Request(
+            "hi",
+            max_output_tokens=1,
+            temperature=0.0,
+            top_p=0.5,
+            top_k=3,
+            seed=0,
+            presence_penalty=0.1,
+            frequency_penalty=-0.1,
+            stop=("x", "y"),
+        ),
+        {
+            "contents": [HI],
+            "generationConfig": {
+                "maxOutputTokens": 1,
+                "temperature": 0.0,
+                "topP": 0.5,
+                "topK": 3,
+                "seed": 0,
+                "presencePenalty": 0.1,
+                "frequencyPenalty": -0.1,
+                "stopSequences": ["x", "y"],
+            },
+        },
+    ),
+    "media": (
+        Request(
+            user(
+                (
+                    Image(data=b"\xff\xfe\x00", media_type="image/png"),
+                    Audio(data=b"a", media_type="audio/wav"),
+                    File(data=b"p", media_type="application/pdf"),
+                    File(url="https://example.com/v", media_type="video/mp4"),
+                    File(url="https://example.com/f", opaque=Opaque("gemini", '{"videoMetadata":{"fps":2}}')),
+                )
+            )
+        ),
+        {
+            "contents": [
+                {
+                    "role": "user",
+                    "parts": [
+                        {"inlineData": {"mimeType": "image/png", "data": "//4A"}},
+                        {"inlineData": {"mimeType": "audio/wav", "data": "YQ=="}},
+                        {"inlineData": {"mimeType": "application/pdf", "data": "cA=="}},
+                        {"fileData": {"mimeType": "video/mp4", "fileUri": "https://example.com/v"}},
+                        {"fileData": {"fileUri": "https://example.com/f"}, "videoMetadata": {"fps": 2}},
+                    ],
+                }
+            ]
+        },
+    ),
+    "tools": (
+        Request("hi", tools=(Tool("f", "does", SCHEMA), Tool("g")), tool_choice=ToolChoice("named", "f")),
+        {
+            "contents": [HI],
+            "tools": [
+                {
+                    "functionDeclarations": [
+                        {"name": "f", "description": "does", "parametersJsonSchema": SCHEMA},
+                        {"name": "g", "parametersJsonSchema": {"type": "object", "properties": {}}},
+                    ]
+                }
+            ],
+            "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+        },
+    ),
+    "strict tools": (
+        Request("hi", tools=(Tool("f", "does", SCHEMA, True),)),
+        {
+            "contents": [HI],
+            "tools": [{"functionDeclarations": [{"name": "f", "description": "does", "parametersJsonSchema": SCHEMA}]}],
+            "toolConfig": {"functionCallingConfig": {"mode": "VALIDATED"}},
+        },
+    ),
+    **{
+        f"tool choice {mode}": (
+            Request("hi", tool_choice=ToolChoice(mode)),  # type: ignore[arg-type]  # the literals
+            {"contents": [HI], "toolConfig": {"functionCallingConfig": {"mode": word}}},
+        )
+        for mode, word in (("auto", "AUTO"), ("none", "NONE"), ("required", "ANY"))
+    },
+    "schema": (
+        Request("hi", output_schema=OutputSchema(SCHEMA)),
+        {"contents": [HI], "generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
+    ),
+    "effort": (
+        Request("hi", reasoning_effort="low"),
+        {"contents": [HI], "generationConfig": {"thinkingConfig": {"includeThoughts": True, "thinkingLevel": "low"}}},
+    ),
+    "budget": (
+        Request("hi", reasoning_budget_tokens=512),
+        {"contents": [HI], "generationConfig": {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 512}}},
+    ),
+    "no budget": (
+        Request("hi", reasoning_budget_tokens=0),
+        {"contents": [HI], "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}},
+    ),
+    "thoughts hidden": (
+        Request(
+            "hi",
+            reasoning_effort="high",
+            provider_options={"gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": False}}}},
+        ),
+        {"contents": [HI], "generationConfig": {"thinkingConfig": {"includeThoughts": False, "thinkingLevel": "high"}}},
+    ),
+    "provider options": (
+        Request(
+            "hi",
+            temperature=1.0,
+            provider_options={
+                "gemini": {
+                    "tools": [{"googleSearch": {}}],
+                    "toolConfig": {"includeServerSideToolInvocations": True},
+                    "generationConfig": {"responseModalities": ["TEXT"]},
+                    "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+                    "cachedContent": "cachedContents/x",
+                }
+            },
+        ),
+        {
+            "contents": [HI],
+            "tools": [{"googleSearch": {}}],
+            "toolConfig": {"includeServerSideToolInvocations": True},
+            "generationConfig": {"responseModalities": ["TEXT"], "temperature": 1.0},
+            "cachedContent": "cachedContents/x",
+            "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+        },
+    ),
+    "several allowed functions": (
+        Request(
+            "hi",
+            provider_options={
+                "gemini": {"toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}}}
+            },
+        ),
+        {"contents": [HI], "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f", "g"]}}},
+    ),
+    "conversation with parallel calls, one of them without an id": (
+        Request(
+            (
+                user("hi"),
+                assistant(
+                    (*CALLS, Reasoning("r", SIGNED), Text("", SIGNED), Opaque("gemini", '{"executableCode":{"code":"1"}}'))
+                ),
+                Message(
+                    Role.tool,
+                    (
+                        ToolCallResponse("call_0", "one", "f"),
+                        ToolCallResponse("id1", (Text("two"), Image(data=b"i", media_type="image/png")), "f", True),
+                    ),
+                ),
+                user("go on"),
+            )
+        ),
+        {
+            "contents": [
+                HI,
+                {
+                    "role": "model",
+                    "parts": [
+                        {"functionCall": {"name": "f", "args": {"a": 1}}},
+                        {"functionCall": {"id": "id1", "name": "f", "args": {}}},
+                        {"text": "r", "thought": True, "thoughtSignature": "c2ln"},
+                        {"text": "", "thoughtSignature": "c2ln"},
+                        {"executableCode": {"code": "1"}},
+                    ],
+                },
+                {
+                    "role": "user",
+                    "parts": [
+                        {"functionResponse": {"name": "f", "response": {"output": "one"}}},
+                        {
+                            "functionResponse": {
+                                "id": "id1",
+                                "name": "f",
+                                "response": {"error": "two"},
+                                "parts": [{"inlineData": {"mimeType": "image/png", "data": "aQ=="}}],
+                            }
+                        },
+                    ],
+                },
+                {"role": "user", "parts": [{"text": "go on"}]},
+            ]
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "body"), BOTH_WAYS.values(), ids=BOTH_WAYS)
+@pytest.mark.parametrize("name", ["generateContent", "streamGenerateContent"])
+def test_requests_go_to_the_wire_and_back(
+    endpoint: Callable[[str], Any], card: Card, name: str, request_: Request, body: dict[str, Any]
+) -> None:
+    """A request becomes this body, at this place, and the dialect reads the same request out of it."""
+    wire = endpoint(name).codec.encode(request_, card, is_stream=name != "generateContent")
+    assert json.loads(wire.body) == body
+    assert wire.target == f"/v1beta/models/gemini-3.6-flash:{name}" + ("?alt=sse" if name != "generateContent" else "")
+    parsed = endpoint(name).dialect.parse(wire, {"model": card.model})
+    assert (parsed.request, parsed.model, parsed.is_stream) == (request_, card.model, name != "generateContent")
+
+
+@pytest.fixture
+def body_of(endpoint: Callable[[str], Any], card: Card) -> Callable[..., Any]:
+    """The body of a request, by default for a model that takes thinking levels."""
+
+    def encode(request: Request, model: str = card.model) -> Any:
+        wire = endpoint("generateContent").codec.encode(request, evolve(card, model=model), is_stream=False)
+        return json.loads(wire.body)
+
+    return encode
+
+
+@pytest.fixture
+def parsed(endpoint: Callable[[str], Any]) -> Callable[[object], Request]:
+    """The request that a body asks."""
+
+    def parse(body: object) -> Request:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        wire = WireRequest("POST", "/v1beta/models/m:generateContent", {}, data)
+        request = endpoint("generateContent").dialect.parse(wire, {"model": "m"}).request
+        assert isinstance(request, Request)
+        return request
+
+    return parse
+
+
+def test_system_messages_are_hoisted_in_order(body_of: Callable[..., Any]) -> None:
+    """System messages anywhere keep their content and order in the one system instruction."""
+    body = body_of(Request((user("hi"), system("a"), assistant("b"), system("c"), user("d"))))
+    assert [p["text"] for p in body["systemInstruction"]["parts"]] == ["a", "c"]
+    assert [c["role"] for c in body["contents"]] == ["user", "model", "user"]
+
+
+def test_answers_of_parallel_calls_share_one_content(body_of: Callable[..., Any]) -> None:
+    """Tool messages in a row become one content, named and matched by their calls."""
+    calls = (ToolCall("call_0", "f", "{}", NO_ID), ToolCall("b", "g", "{}"))
+    answers = (Message(Role.tool, (ToolCallResponse("call_0", "x"),)), tool_result(calls[1], "y"))
+    body = body_of(Request((user("hi"), assistant(calls), *answers)))
+    assert body["contents"][2]["parts"] == [
+        {"functionResponse": {"name": "f", "response": {"output": "x"}}},
+        {"functionResponse": {"id": "b", "name": "g", "response": {"output": "y"}}},
+    ]
+
+
+@pytest.mark.parametrize(("effort", "budget"), [("none", 0), ("minimal", 1024), ("low", 1024), ("medium", 8192), ("high", 24576)])
+def test_older_models_take_a_budget_for_an_effort(body_of: Callable[..., Any], effort: Any, budget: int) -> None:
+    """Before Gemini 3, an effort is sent as the documented number of tokens."""
+    config = body_of(Request("hi", reasoning_effort=effort), "gemini-2.5-flash")["generationConfig"]["thinkingConfig"]
+    assert config["thinkingBudget"] == budget
+    assert config.get("includeThoughts", False) == (budget > 0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "model", "kind"),
+    [
+        (Request("hi", reasoning_effort="none"), "gemini-3.6-flash", UnsupportedParameter),
+        (Request("hi", reasoning_effort="max"), "gemini-3.6-flash", UnsupportedParameter),
+        (Request("hi", reasoning_effort="xhigh"), "gemini-2.5-pro", UnsupportedParameter),
+        (Request("hi", reasoning_effort="low", reasoning_budget_tokens=1), "gemini-2.5-pro", InvalidRequestError),
+        (Request((user("hi"), assistant(Opaque("openai", "{}")))), "m", UnsupportedParameter),
+        (Request((user("hi"), assistant(ToolCall("a", "f", "{")))), "m", InvalidRequestError),
+        (Request((user("hi"), assistant(ToolCall("a", "f", "[]")))), "m", InvalidRequestError),
+        (Request(Message(Role.tool, (ToolCallResponse("a", "x"),))), "m", InvalidRequestError),
+        (Request(user(Image(data=b"x"))), "m", InvalidRequestError),
+        (Request(user(File(opaque=Opaque("openai", '{"file_id":"x"}')))), "m", InvalidRequestError),
+        (Request(user(Text("x", Opaque("gemini", "[]")))), "m", InvalidRequestError),
+        (Request(user(Text("x", Opaque("gemini", "{")))), "m", InvalidRequestError),
+        (Request(Message(Role.tool, (ToolCallResponse("a", Image(url="https://x"), "f"),))), "m", InvalidRequestError),
+        (Request(Message(Role.tool, (ToolCallResponse("a", ToolCall("a", "f", "{}"), "f"),))), "m", InvalidRequestError),
+        (Request("hi", provider_options={"gemini": {"tools": {}}}), "m", InvalidRequestError),
+        (Request("hi", provider_options={"gemini": {"generationConfig": []}}), "m", InvalidRequestError),
+    ],
+)
+def test_what_the_wire_cannot_carry_is_refused(
+    body_of: Callable[..., Any], request_: Request, model: str, kind: type[InvalidRequestError]
+) -> None:
+    """Content and options without a place on this wire raise a typed error before anything is sent."""
+    with pytest.raises(kind) as caught:
+        body_of(request_, model)
+    assert type(caught.value) is kind
+
+
+def test_another_providers_attachments_are_left_out(body_of: Callable[..., Any]) -> None:
+    """Foreign attachments never reach the wire, and foreign parts only fall away where the caller allows it."""
+    theirs = Opaque("openai", '{"id":"x"}')
+    parts = (Reasoning("", theirs), Text("a", theirs), theirs, ToolCall("c", "f", "{}", theirs))
+    body = body_of(Request((user("hi"), assistant(parts)), on_unsupported="drop"))
+    assert body["contents"][1]["parts"] == [{"text": "a"}, {"functionCall": {"id": "c", "name": "f", "args": {}}}]
+
+
+def test_a_reference_of_this_provider_is_sent_verbatim(body_of: Callable[..., Any]) -> None:
+    """Media that only an attachment names goes out as the attachment says."""
+    file = File(opaque=Opaque("gemini", '{"fileData":{"fileUri":"files/1"}}'))
+    assert body_of(Request(user(file)))["contents"][0]["parts"] == [{"fileData": {"fileUri": "files/1"}}]
+
+
+def test_a_tools_answer_without_text_is_an_empty_object(body_of: Callable[..., Any]) -> None:
+    """No text is no output, which is not the same as an empty one."""
+    body = body_of(Request(Message(Role.tool, (ToolCallResponse("a", (), "f"),))))
+    assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == {}
+
+
+def test_protobuf_spelling_and_short_forms_are_read(parsed: Callable[[object], Request]) -> None:
+    """Field names with underscores, a lone part, a bare content and URL-safe base64 mean the same."""
+    request = parsed(
+        {
+            "system_instruction": {"parts": {"text": "s"}},
+            "contents": {"parts": [{"inline_data": {"mime_type": "image/png", "data": "__4A"}}]},
+            "generation_config": {
+                "response_mime_type": "application/json",
+                "response_schema": {
+                    "type": "OBJECT",
+                    "nullable": True,
+                    "properties": {"a": {"type": "ARRAY", "items": {"type": "STRING"}, "max_items": "2"}},
+                    "any_of": [{"type": "STRING"}, True],
+                    "property_ordering": ["a"],
+                },
+                "thinking_config": {"thinking_level": "HIGH"},
+            },
+            "tools": [{"function_declarations": [{"name": "f", "parameters": {"type": "OBJECT"}}, {"name": "g"}]}],
+        }
+    )
+    assert request.messages == (system("s"), user(Image(data=b"\xff\xfe\x00", media_type="image/png")))
+    assert request.output_schema == OutputSchema(
+        {
+            "type": ["object", "null"],
+            "properties": {"a": {"type": "array", "items": {"type": "string"}, "maxItems": 2}},
+            "anyOf": [{"type": "string"}, True],
+            "propertyOrdering": ["a"],
+        }
+    )
+    assert request.tools == (Tool("f", parameters={"type": "object"}), Tool("g"))
+    assert request.reasoning_effort == "high"
+    assert request.provider_options == {"gemini": {"generationConfig": {"thinkingConfig": {"includeThoughts": False}}}}
+
+
+def test_a_string_is_a_content(parsed: Callable[[object], Request]) -> None:
+    """A bare string stands for one user text."""
+    assert parsed({"contents": "hi"}) == Request("hi")
+    assert parsed({"contents": [{"role": "user", "parts": []}]}) == Request(user(""))
+
+
+def test_user_content_holds_nothing_of_the_models(parsed: Callable[[object], Request]) -> None:
+    """Thoughts and calls in user content stay what they are, as opaque parts."""
+    parts = [{"text": "t", "thought": True}, {"functionCall": {"name": "f"}}]
+    request = parsed({"contents": [{"parts": parts}]})
+    assert [json.loads(p.json) for p in request.messages[0].parts if isinstance(p, Opaque)] == parts
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"functionResponse": {"name": "f", "response": {"temperature": 20}}},
+        {"functionResponse": {"name": "f", "response": {"output": {"a": 1}}}},
+        {"functionResponse": {"id": "x", "name": "f", "response": {"output": "a"}, "willContinue": False}},
+        {"functionResponse": {"name": "other", "response": {"error": "no"}}, "partMetadata": {"k": None}},
+        {"functionResponse": {"name": "f", "response": {"output": "a"}, "scheduling": "SILENT"}},
+        {"functionResponse": {"response": {}}},
+        {"toolResponse": {"id": "1", "toolType": "FILE_SEARCH"}, "thoughtSignature": "c2ln"},
+    ],
+)
+@pytest.mark.parametrize("call", [{"name": "f"}, {"name": "f", "id": "y"}, {"name": "f", "id": "x", "willContinue": False}])
+def test_what_a_client_sends_comes_out_unchanged(
+    parsed: Callable[[object], Request], body_of: Callable[..., Any], part: dict[str, Any], call: dict[str, Any]
+) -> None:
+    """Answers of tools and server-side parts survive reading and writing, with nothing added: no id above all."""
+    contents = [HI, {"role": "model", "parts": [{"functionCall": {**call, "args": {}}}]}, {"role": "user", "parts": [part]}]
+    assert body_of(parsed({"contents": contents}))["contents"] == contents
+
+
+def test_a_changed_answer_of_a_tool_changes_the_wire(parsed: Callable[[object], Request], body_of: Callable[..., Any]) -> None:
+    """The canonical text wins over the form in which an answer once came."""
+    contents = [{"role": "user", "parts": [{"functionResponse": {"id": "a", "name": "f", "response": {"n": 1}}}]}]
+    message = parsed({"contents": contents}).messages[0]
+    for text, response in (('{"n":2}', {"n": 2}), ("plain", {"output": "plain"})):
+        part = evolve(message.parts[0], parts=(Text(text),))  # type: ignore[type-var]  # it is an attrs record
+        body = body_of(Request(Message(Role.tool, (part,))))
+        assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == response
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"{", "JSON"),
+        (b"[" * 20_000, "JSON"),
+        (b"[]", "object"),
+        ({}, "contents"),
+        ({"contents": [{"parts": "x"}]}, "contents[0].parts"),
+        ({"contents": "hi", "foo": 1}, "foo"),
+        ({"contents": "hi", "tools": "x"}, "tools"),
+        ({"contents": "hi", "tools": [{"functionDeclarations": [{}]}]}, "functionDeclarations.name"),
+        ({"contents": "hi", "generationConfig": {"topK": "1"}}, "generationConfig.topK"),
+        ({"contents": "hi", "generationConfig": {"seed": True}}, "generationConfig.seed"),
+        ({"contents": "hi", "generationConfig": {"stopSequences": "x"}}, "generationConfig.stopSequences"),
+        ({"contents": "hi", "generationConfig": {"candidateCount": 2}}, "generationConfig.candidateCount"),
+        ({"contents": "hi", "generationConfig": {"responseJsonSchema": {}}}, "generationConfig.responseJsonSchema"),
+    ],
+)
+def test_a_bad_body_names_the_field(parsed: Callable[[object], Request], body: object, field: str) -> None:
+    """What the endpoint does not take is refused with the field's name."""
+    with pytest.raises(InvalidRequestError) as caught:
+        parsed(body)
+    assert field in str(caught.value)
+
+
+def test_what_has_no_canonical_field_is_kept(parsed: Callable[[object], Request], body_of: Callable[..., Any]) -> None:
+    """JSON mode, dynamic budgets and unknown thinking words go into the provider options and back out."""
+    body = {
+        "contents": [HI],
+        "generationConfig": {
+            "responseMimeType": "application/json",
+            "thinkingConfig": {"thinkingBudget": -1, "includeThoughts": True},
+        },
+        "toolConfig": {"functionCallingConfig": {"mode": "VALIDATED", "allowedFunctionNames": ["f"]}},
+    }
+    assert body_of(parsed(body)) == body
+
+
+def test_one_candidate_may_be_asked_for(parsed: Callable[[object], Request]) -> None:
+    """A count of one is what is given anyway."""
+    assert parsed({"contents": "hi", "generationConfig": {"candidateCount": 1}}) == Request("hi")
