@@ -250,7 +250,7 @@ class Client:
     async def _single(self, operation: Any, request: Any) -> Any:
         if request.model is None:
             raise InvalidRequestError(f'{operation} needs a model: model="provider:model".')
-        decision = self._decision("model", Call(request.model), Query(request=request, **self._known()), _pinned)
+        decision = self._decision("model", Call(request.model), self._query(request), _pinned)
         run = self._run(request, decision)
         try:
             return await self.runner.single(operation, request, run)
@@ -292,23 +292,25 @@ class Client:
         return f"{self._draw.getrandbits(96):024x}"
 
     def _decide(self, request: Request, *, is_stream: bool) -> Decision:
-        text = "".join(m.text for m in request.messages)
-        more = {name: extract(request) for name, extract in self._signals.items()}
-        signals = Signals(needs=content_needs(request), input_tokens=estimate_text_tokens(text), is_stream=is_stream, more=more)
-        query = Query(request=request, signals=signals, seed=self._seed, **self._known())
         if request.model is not None:
-            return self._decision("model", Call(self.models.card(request.model).id), query, _pinned)
+            return self._decision("model", Call(self.models.card(request.model).id), self._query(request), _pinned)
         name = request.strategy or self.config.strategy
         if name not in self._routers:
             router: Router = self.make("routers", name, self.config.routers.get(name, {}))
             self._routers[name] = (router, router.prepare(self.models.cards))
         router, prepared = self._routers[name]
-        query = evolve(query, prepared=prepared)
+        signals = Signals(
+            needs=content_needs(request),
+            input_tokens=estimate_text_tokens("".join(m.text for m in request.messages)),
+            is_stream=is_stream,
+            more={name: extract(request) for name, extract in self._signals.items()},
+        )
+        query = self._query(request, signals=signals, prepared=prepared, seed=self._seed)
         return self._decision(name, router.route(query), query, router.explain)
 
-    def _known(self) -> dict[str, Any]:
+    def _query(self, request: Any, **known: Any) -> Query:
         now = self.clock.utc_now()
-        return {"cards": self.models.cards, "state": self.models.state(now.date()), "now": now}
+        return Query(request=request, cards=self.models.cards, state=self.models.state(now.date()), now=now, **known)
 
     def _decision(self, strategy: str, plan: Plan, query: Query, explain: Callable[[Query], tuple[Candidate, ...]]) -> Decision:
         validators: tuple[str, ...] = getattr(query.request, "validators", ()) or self.config.validators
