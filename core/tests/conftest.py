@@ -1,0 +1,136 @@
+"""What the kernel's tests share: both event loops, and a scripted server on 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio
+import anyio.abc
+import pytest
+from attrs import define, field
+from hypothesis import settings
+
+settings.register_profile("kernel", deadline=None, derandomize=True, max_examples=200)
+settings.load_profile("kernel")
+
+Step = bytes | str
+"""Bytes to send, or "hang" (until the client leaves), "close" (a clean end) or "reset" (a broken one)."""
+
+Answer = Sequence[Step]
+
+
+@define
+class ScriptedServer:
+    """
+    Answers the n-th request with the n-th answer, and every further one with the last.
+
+    Attributes:
+        requests: Head and body of every whole request, in order of arrival.
+        accepted, open: Connections so far, and now.
+    """
+
+    answers: Sequence[Answer]
+    port: int = 0
+    requests: list[bytes] = field(factory=list)
+    accepted: int = 0
+    open: int = 0
+    _changed: anyio.Event = field(factory=anyio.Event)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def open_connections(self, count: int) -> int:
+        """Wait, 5 s at most, until so many connections are open; gives how many are."""
+        with anyio.move_on_after(5):
+            while self.open != count:
+                await self._changed.wait()
+        return self.open
+
+    def _count(self, change: int) -> None:
+        self.open += change
+        self.accepted += max(change, 0)
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def handle(self, stream: anyio.abc.SocketStream) -> None:
+        self._count(1)
+        try:
+            async with stream:
+                await self._serve(stream)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass
+        finally:
+            self._count(-1)
+
+    async def _serve(self, stream: anyio.abc.SocketStream) -> None:
+        buffer = b""
+        while True:
+            while (request := whole_request(buffer)) is None:
+                try:
+                    buffer += await stream.receive()
+                except anyio.EndOfStream:
+                    return
+            buffer = buffer[len(request) :]
+            self.requests.append(request)
+            for step in self.answers[min(len(self.requests), len(self.answers)) - 1]:
+                if isinstance(step, bytes):
+                    await stream.send(step)
+                elif step == "hang":
+                    async for _ in stream:
+                        pass
+                    return
+                else:
+                    if step == "reset":
+                        linger = struct.pack("ii", 1, 0)
+                        raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  # anyio, not Django
+                        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    return
+
+
+def whole_request(buffer: bytes) -> bytes | None:
+    """The first request in the buffer, None while it is not whole."""
+    head, separator, rest = buffer.partition(b"\r\n\r\n")
+    if not separator:
+        return None
+    lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    n_body = lengths[0] if lengths else 0
+    return head + separator + rest[:n_body] if len(rest) >= n_body else None
+
+
+@asynccontextmanager
+async def _serve(*answers: Answer) -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer(answers)
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", backlog=1024)
+    server.port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # anyio, not Django
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, server.handle)
+        try:
+            yield server
+        finally:
+            tasks.cancel_scope.cancel()
+
+
+Serve = Callable[..., AbstractAsyncContextManager[ScriptedServer]]
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """`async with serve(answer, …) as server`: a scripted server that ends with the block."""
+    return _serve
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Both event loops."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def is_full() -> bool:
+    """Whether the long form of the soak tests was asked for, with PINGPONG_FULL=1."""
+    return os.environ.get("PINGPONG_FULL") == "1"
