@@ -1,25 +1,44 @@
-"""Every recorded answer of OpenAI decodes to what its bytes say, under any chunking."""
+"""Every recorded interaction of the driver's endpoints, judged by an oracle that shares no code with it."""
 
 from __future__ import annotations
 
 import pytest
 from pingpong_contract.corpus import Interaction
 from pingpong_contract.corpus_cases import CorpusCases
-from pingpong_openai.plugin import RECORD
+from pingpong_contract.round_trip import answer_round_trip, request_round_trip
+from pingpong_openai.plugin import pingpong_drivers
 
-LEFT_OUT: dict[str, str] = {}
-"""By recording, why it is not supported."""
-UNCLAIMED: dict[str, str] = {"completions": "the legacy text completion API, which current models do not serve"}
+UNCLAIMED = {"completions": "the legacy text completion API, which current models do not serve"}
 """By endpoint, why recorded chat traffic is not claimed."""
-CASES = CorpusCases(record=RECORD, left_out=LEFT_OUT, unclaimed=UNCLAIMED)
+CASES = CorpusCases(record=pingpong_drivers()[0], unclaimed=UNCLAIMED)
 
 
 @pytest.mark.parametrize("interaction", CASES.params())
 def test_a_recorded_answer_decodes_to_what_its_bytes_say(interaction: Interaction | None) -> None:
-    """Text, calls, finish reason, usage and errors equal the oracle's reading, and chunking changes nothing."""
+    """Text, calls, finish reason, usage and errors equal what the oracle reads, under any chunking."""
     CASES.judge(interaction)
 
 
+@pytest.mark.parametrize("interaction", CASES.params())
+def test_a_recorded_answer_survives_both_halves(interaction: Interaction | None) -> None:
+    """What was decoded of a recording comes back equal from the dialect, whole and streamed."""
+    if interaction is None:
+        CASES.need_corpus()
+    else:
+        assert answer_round_trip(CASES.driver, interaction) == []
+
+
+@pytest.mark.parametrize("interaction", CASES.params())
+def test_a_recorded_request_survives_both_halves(interaction: Interaction | None) -> None:
+    """What was parsed of a recorded request comes back equal from the codec; token ids of embeddings are refused."""
+    if interaction is None:
+        CASES.need_corpus()
+        return
+    losses = request_round_trip(CASES.driver, interaction)
+    takes_token_ids = interaction.endpoint == "embeddings" and any("token ids" in loss for loss in losses)
+    assert losses == [] or takes_token_ids
+
+
 def test_nearly_everything_recorded_is_in() -> None:
-    """At least 95% of each endpoint and kind is in, and what is out is listed with a reason that still holds."""
+    """At least 95% of each group of recordings is judged, and the list of those left out is true."""
     CASES.judge_share()
