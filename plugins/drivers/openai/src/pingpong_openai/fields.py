@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pingpong import InvalidRequestError
+from attrs import evolve
+from pingpong import InvalidRequestError, Message, Part, ToolCall, ToolCallResponse
 
 
 def listed(body: Mapping[str, Any], name: str) -> list[Any]:
@@ -47,6 +48,20 @@ def model_in(body: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidRequestError("you must provide a model parameter")
     return value
+
+
+def named_results(messages: Iterable[Message]) -> tuple[Message, ...]:
+    """The messages, each tool result with the name of the call it answers; the wires send its id alone."""
+    names: dict[str, str] = {}
+    named: list[Message] = []
+    for message in messages:
+        names |= {part.call_id: part.name for part in message.parts if isinstance(part, ToolCall)}
+        named.append(evolve(message, parts=tuple(_named(part, names) for part in message.parts)))
+    return tuple(named)
+
+
+def _named(part: Part, names: Mapping[str, str]) -> Part:
+    return evolve(part, name=names.get(part.call_id)) if isinstance(part, ToolCallResponse) else part
 
 
 @contextmanager

@@ -134,11 +134,12 @@ def _file(provider: str, part: File) -> dict[str, Any]:
 
 
 def _assistant(provider: str, request: Request, message: Message) -> dict[str, Any]:
-    texts = [part for part in message.parts if isinstance(part, Text)]
+    texts = tuple(part for part in message.parts if isinstance(part, Text))
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
-    wire: dict[str, Any] = {"role": "assistant", "content": _content(provider, request, tuple(texts)) if texts else None}
-    if annotations := [note for text in texts for note in attached(text.opaque, provider, WIRE).get("annotations", ())]:
-        wire["annotations"] = annotations
+    has_other = bool(calls) or any(isinstance(part, Audio) for part in message.parts)
+    wire: dict[str, Any] = {"role": "assistant", "content": None if has_other else ""}
+    if texts:
+        wire["content"] = _content(provider, request, texts)
     if modern := [call_on_wire(provider, call) for call in calls if not is_legacy(provider, call)]:
         wire["tool_calls"] = modern
     for part in message.parts:
@@ -171,5 +172,6 @@ def _tool_result(provider: str, request: Request, part: ToolCallResponse, *, is_
             )
     content = _content(provider, request, (Text(TOOL_FAILED), *part.parts) if part.is_error else part.parts)
     if is_of_legacy_call:
-        return {"role": "function", "name": part.name or "", "content": content}
+        text = content if isinstance(content, str) else "\n".join(piece["text"] for piece in content)
+        return {"role": "function", "name": part.name or "", "content": text}
     return {"role": "tool", "tool_call_id": part.call_id, "content": content or ""}

@@ -24,7 +24,7 @@ from pingpong import (
 
 from pingpong_openai.chat.answer import WIRE
 from pingpong_openai.chat.encode import TOOL_FAILED
-from pingpong_openai.fields import listed, number, text_in, whole
+from pingpong_openai.fields import listed, named_results, number, text_in, whole
 from pingpong_openai.jsonwire import kept, kept_if_any
 from pingpong_openai.media import audio_from_input, file_reference, from_base64, given_name, split_url
 
@@ -60,7 +60,7 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     Raises:
         InvalidRequestError: A field is missing or of another shape; the message names it.
     """
-    messages = tuple(_message(provider, m, f"messages[{i}]") for i, m in enumerate(listed(body, "messages")))
+    messages = named_results(_message(provider, m, f"messages[{i}]") for i, m in enumerate(listed(body, "messages")))
     tools, other_tools = _tools(body)
     options = {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
     if other_tools:
@@ -134,7 +134,7 @@ def _message(provider: str, wire: Any, where: str) -> Message:
         call_id = "call_0" if role == "function" else text_in(wire, "tool_call_id", where)
         parts = _content(provider, content, f"{where}.content")
         is_error = bool(parts) and len(parts) > 1 and parts[0] == Text(TOOL_FAILED)
-        result = ToolCallResponse(call_id, parts[1:] if is_error else parts, wire.get("name"), is_error)
+        result = ToolCallResponse(call_id, parts[1:] if is_error else parts, is_error=is_error)
         return Message(Role.tool, (result,))
     if role not in _ROLES:
         raise InvalidRequestError(f"Invalid value for '{where}.role': {role!r}.")
@@ -187,8 +187,6 @@ def _assistant(provider: str, wire: Mapping[str, Any], where: str) -> tuple[Part
     parts = list(_content(provider, content, f"{where}.content")) if content is not None else []
     if wire.get("refusal"):
         parts.append(Text(text_in(wire, "refusal", where)))
-    if wire.get("annotations") and parts and isinstance(parts[-1], Text):
-        parts[-1] = Text(parts[-1].text, kept(provider, WIRE, {"annotations": wire["annotations"]}))
     if wire.get("audio"):
         parts.append(Audio(opaque=kept(provider, WIRE, {"id": text_in(wire["audio"], "id", f"{where}.audio")})))
     for i, call in enumerate(wire.get("tool_calls") or ()):

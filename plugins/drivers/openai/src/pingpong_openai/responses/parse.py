@@ -23,7 +23,7 @@ from pingpong import (
 )
 
 from pingpong_openai.chat.encode import TOOL_FAILED
-from pingpong_openai.fields import number, text_in, whole
+from pingpong_openai.fields import named_results, number, text_in, whole
 from pingpong_openai.jsonwire import kept, kept_if_any
 from pingpong_openai.media import file_reference, from_base64, given_name, split_url
 from pingpong_openai.responses.encode import INCLUDED
@@ -131,7 +131,7 @@ def _messages(provider: str, body: Mapping[str, Any]) -> tuple[Message, ...]:
             message = Message(Role.assistant, (*messages.pop().parts, *message.parts))
         messages.append(message)
         custom_ids |= {part.call_id for part in message.parts if isinstance(part, ToolCall) and is_custom_call(provider, part)}
-    return tuple(messages)
+    return named_results(messages)
 
 
 def _message(provider: str, item: Any, where: str, custom_ids: set[str]) -> Message:
