@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from pingpong import EmbedResponse, Endpoint, EndpointRecord, TokenCount, Usage, WireResponse
 from pingpong_contract.check import BYTEWISE_BELOW_BYTES, check, partitions
 from pingpong_contract.corpus import Interaction, interactions
-from pingpong_contract.toy import toy_driver
+from pingpong_contract.toy import ToyCodec, ToyDialect, toy_driver
 from pingpong_contract.toy_traffic import CALL, entry, recorded, stream_body, whole_body, write_corpus
 
+USED = Usage(uncached_input_tokens=3)
 ERROR = '{"error": {"message": "slow down", "code": "rate_limit_exceeded", "type": "requests"}}'
 CALLS = [CALL, {**CALL, "id": "t2"}]
 TRAFFIC = {
@@ -83,6 +86,50 @@ def test_every_flaw_is_caught_by_the_check_for_it(traffic: dict[str, Interaction
     """A driver with one flaw has a fault that says where it and the bytes differ."""
     faults = check(toy_driver(flaw), traffic[name])
     assert any(fault.startswith(FLAWS[name][flaw]) for fault in faults), faults
+
+
+ROWS = '{"data": [{"index": 0, "embedding": [1, 2]}], "usage": {"prompt_tokens": 3}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "value", "faults"),
+    [
+        ("/v1/embeddings", ROWS, EmbedResponse(provider="toy", model="m", vectors=((1, 2),), usage=USED), []),
+        (
+            "/v1/embeddings",
+            ROWS,
+            EmbedResponse(provider="toy", model="m", vectors=((1, 2),)),
+            ["input_tokens: expected 3, got None"],
+        ),
+        ("/v1/responses/input_tokens", '{"input_tokens": 3}', TokenCount(provider="toy", model="m", input_tokens=3), []),
+        (
+            "/v1/responses/input_tokens",
+            '{"input_tokens": 3}',
+            TokenCount(provider="toy", model="m", input_tokens=4),
+            ["input_tokens: expected 3, got 4"],
+        ),
+        (
+            "/v1/embeddings",
+            ROWS,
+            TokenCount(provider="toy", model="m", input_tokens=3),
+            ["expected Vectors(vectors=((1.0, 2.0),)"],
+        ),
+    ],
+)
+def test_vectors_and_counts_are_compared(tmp_path: Path, path: str, body: str, value: Any, faults: list[str]) -> None:
+    """Vectors, their tokens, counts, and the kind of value itself are held against the bytes."""
+    folder = write_corpus(tmp_path, {"a": [(entry("a", 0, kind="other", endpoint="a"), recorded(body, path=path))]})
+    (interaction,) = interactions(folder, ["toy"])
+
+    class Codec(ToyCodec):
+        def decode(self, wire: WireResponse) -> Any:
+            return value
+
+    record = EndpointRecord(name="a", operation="embed", path=path.removeprefix("/v1"))
+    driver = evolve(toy_driver(), endpoints=(Endpoint(record, Codec(""), ToyDialect("")),))
+    found = check(driver, interaction)
+    assert len(found) == len(faults)
+    assert all(one.startswith(other) for one, other in zip(found, faults, strict=True))
 
 
 def test_a_cut_character_names_the_partition(traffic: dict[str, Interaction]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from pingpong import WireResponse
-from pingpong_contract.corpus import corpus_folder, interactions
+from pingpong_contract.corpus import interactions
+from pingpong_contract.corpus_cases import corpus_or_skip
 from pingpong_contract.oracles import Answer, Call, Count, Expected, Failure, Tokens, Vectors, oracle_from_path
 from pingpong_contract.oracles._reading import kinds_of_status, retry_after_s, sse
 
@@ -232,10 +233,16 @@ def test_gemini_streams_are_events_or_one_array(body: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "reading"),
-    [("MAX_TOKENS", "length"), ("SPII", "content_filter"), ("MALFORMED_FUNCTION_CALL", "malformed_tool_call"), ("9", "unknown")],
+    [
+        ("MAX_TOKENS", "length"),
+        (2, "length"),
+        ("SPII", "content_filter"),
+        ("MALFORMED_FUNCTION_CALL", "malformed_tool_call"),
+        ("NEW", "unknown"),
+    ],
 )
-def test_gemini_finish_reasons_have_their_reading(word: str, reading: str) -> None:
-    """Filters, limits and broken calls are told apart; a bare trafficType is no usage."""
+def test_gemini_finish_reasons_have_their_reading(word: str | int, reading: str) -> None:
+    """Filters, limits and broken calls are told apart, by name or number; a bare trafficType is no usage."""
     body = {"candidates": [{"finishReason": word}], "usageMetadata": {"trafficType": "ON_DEMAND"}}
     answer = _answer("/v1beta/models/g:generateContent", body)
     assert (answer.finish_reasons, answer.tokens) == (_words(reading), None)
@@ -318,11 +325,8 @@ def test_unknown_paths_have_no_oracle() -> None:
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "google", "azure", "vertex"])
 def test_every_recorded_answer_of_a_known_wire_is_read(provider: str) -> None:
     """No recorded answer makes an oracle raise, and none of a 2xx status is a failure."""
-    folder = corpus_folder()
-    if folder is None:
-        pytest.skip("no recorded traffic: PINGPONG_WIRE_CORPUS names no folder with an index.jsonl")
     read = 0
-    for interaction in interactions(folder, [provider]):
+    for interaction in interactions(corpus_or_skip(), [provider]):
         oracle = oracle_from_path(interaction.request.path)
         if oracle is not None and interaction.request.method == "POST":
             expected = oracle(interaction.response, is_streaming=interaction.is_streaming)

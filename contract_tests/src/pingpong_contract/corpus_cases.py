@@ -43,6 +43,17 @@ LEAST_SHARE = 0.95
 _NOT_CHAT = frozenset({"other", "error"})
 
 
+def corpus_or_skip(env: Mapping[str, str] = os.environ) -> Path:
+    """The corpus folder; without one the calling test is skipped, and under `CI=true` it fails."""
+    folder = corpus_folder(env)
+    if folder is not None:
+        return folder
+    reason = f"no recorded traffic: {CORPUS_VARIABLE} names no folder with an index.jsonl"
+    if env.get("CI") == "true":
+        pytest.fail(f"{reason}; set it to the corpus folder.")
+    pytest.skip(reason)
+
+
 def driver_from_record(record: DriverRecord, env: Mapping[str, str]) -> Driver:
     """The driver that a record declares, with its default options; no key is needed to decode."""
     driver = _load(record.factory)(record, _load(record.options)(), env)
@@ -128,12 +139,7 @@ class CorpusCases:
 
     def need_corpus(self) -> None:
         """Skip without a corpus; fail under `CI=true`."""
-        if self.folder is not None:
-            return
-        reason = f"no recorded traffic: {CORPUS_VARIABLE} names no folder with an index.jsonl"
-        if self.env.get("CI") == "true":
-            pytest.fail(f"{reason}; set it to the corpus folder.")
-        pytest.skip(reason)
+        corpus_or_skip(self.env)
 
     def _thin_groups(self) -> list[str]:
         total = Counter(i.group for i in self.interactions)

@@ -35,6 +35,23 @@ _FINISH = {
     "LANGUAGE": frozenset({"content_filter", "unknown"}),
     "TOO_MANY_TOOL_CALLS": frozenset({"malformed_tool_call", "unknown"}),
 }
+_NUMBERS = [
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "IMAGE_SAFETY",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+]
+"""Finish reasons by number, as old servers send them; protobuf's JSON form allows both."""
 _KINDS_OF_STATUS_NAME = {
     "INVALID_ARGUMENT": INVALID,
     "FAILED_PRECONDITION": INVALID | {"permission_denied"},
@@ -127,6 +144,8 @@ def _from_chunks(chunks: Sequence[Mapping[str, Any]]) -> Expected:
     finish = finish or mapping(head.get("promptFeedback")).get("blockReason")
     if finish is None:
         return _truncated()
+    if isinstance(finish, int) and finish < len(_NUMBERS):
+        finish = _NUMBERS[finish]
     return _answer(head, parts, finish, usage)
 
 
