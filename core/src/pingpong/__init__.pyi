@@ -13,6 +13,8 @@ from pingpong._client import Stream as Stream
 from pingpong._clock import Clock as Clock
 from pingpong._config import Config as Config
 from pingpong._config import PluginFilter as PluginFilter
+from pingpong._config import config_from_file as config_from_file
+from pingpong._config import find_config as find_config
 from pingpong._credentials import ApiKey as ApiKey
 from pingpong._credentials import Credentials as Credentials
 from pingpong._credentials import KeySource as KeySource
@@ -150,8 +152,8 @@ from pingpong._requests import ReasoningEffort as ReasoningEffort
 from pingpong._requests import Request as Request
 from pingpong._requests import Tool as Tool
 from pingpong._requests import ToolChoice as ToolChoice
-from pingpong._requests import content_needs as content_needs
 from pingpong._requests import estimate_text_tokens as estimate_text_tokens
+from pingpong._requests import needs_of as needs_of
 from pingpong._responses import TOKEN_CLASSES as TOKEN_CLASSES
 from pingpong._responses import EmbedResponse as EmbedResponse
 from pingpong._responses import FinishReason as FinishReason

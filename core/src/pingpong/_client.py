@@ -24,7 +24,7 @@ from pingpong._outcomes import Attempt, Candidate, Decision, Outcome, Query, Rep
 from pingpong._plans import Call, Check, CostBounds, Plan, PriceRange, Step, cost_bounds
 from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware, Router
 from pingpong._registry import Registry
-from pingpong._requests import EmbedRequest, Request, check_request, content_needs, estimate_text_tokens
+from pingpong._requests import EmbedRequest, Request, check_request, estimate_text_tokens, needs_of
 from pingpong._responses import EmbedResponse, TokenCount
 from pingpong._retries import FullJitter
 from pingpong._runner import Runner
@@ -174,6 +174,8 @@ class Client:
             clock=self.clock, ledger=self.ledger, ring=ring, is_simulated=self.models.is_simulated, retries=retries,
             target=self.models.target, make=self.make, record=self.registry.record,
         )  # fmt: skip
+        named = ("max_cost_usd", "validators", "truncator")
+        self._defaults = {name: value for name in named if (value := getattr(self.config, name))}
         self._routers: dict[str, tuple[Router, Any]] = {}
         signals = self.registry.records("signals").values()
         self._signals = {r.name: self.registry.resolve("signals", r.name, r.factory) for r in signals}
@@ -276,16 +278,18 @@ class Client:
 
     async def _entered(self, request: Request) -> Request:
         check_request(request)
+        defaults = {name: value for name, value in self._defaults.items() if not getattr(request, name)}
+        if defaults:
+            request = evolve(request, **defaults)
         for middleware in self._request_ring:
             request = await middleware.before(request)
         return request
 
     def _run(self, request: Any, decision: Decision) -> Run:
         timeout_s = self.config.timeout_s if request.timeout_s is None else request.timeout_s
-        cap = getattr(request, "max_cost_usd", None)
         return Run(
             request_id=self._new_id(), decision=decision, deadline_s=self.clock.monotonic_s() + timeout_s,
-            draw=self._draw, new_id=self._new_id, max_cost_usd=self.config.max_cost_usd if cap is None else cap,
+            draw=self._draw, new_id=self._new_id, max_cost_usd=getattr(request, "max_cost_usd", None),
         )  # fmt: skip
 
     def _new_id(self) -> str:
@@ -300,7 +304,7 @@ class Client:
             self._routers[name] = (router, router.prepare(self.models.cards))
         router, prepared = self._routers[name]
         signals = Signals(
-            needs=content_needs(request),
+            needs=needs_of(request, is_stream=is_stream),
             input_tokens=estimate_text_tokens("".join(m.text for m in request.messages)),
             is_stream=is_stream,
             more={name: extract(request) for name, extract in self._signals.items()},
@@ -313,7 +317,7 @@ class Client:
         return Query(request=request, cards=self.models.cards, state=self.models.state(now.date()), now=now, **known)
 
     def _decision(self, strategy: str, plan: Plan, query: Query, explain: Callable[[Query], tuple[Candidate, ...]]) -> Decision:
-        validators: tuple[str, ...] = getattr(query.request, "validators", ()) or self.config.validators
+        validators: tuple[str, ...] = getattr(query.request, "validators", ())
         if validators:
             plan = Check(plan, [Step(name) for name in validators])
         return Decision(strategy=strategy, plan=plan, query=query, is_simulated=self.is_simulated, explain=explain)

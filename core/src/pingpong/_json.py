@@ -105,8 +105,12 @@ def from_json(kind: Any, data: Any) -> Any:
         InvalidRequestError: Names the path of everything that is wrong.
     """
     from cattrs import transform_error
+    from cattrs.v import format_exception
+
+    def told(exc: BaseException, kind: Any) -> str:
+        return str(exc) if type(exc) is ValueError else format_exception(exc, kind)
 
     try:
         return _converter().structure(data, kind)
     except Exception as exc:
-        raise InvalidRequestError("; ".join(transform_error(exc))) from exc
+        raise InvalidRequestError("; ".join(transform_error(exc, format_exception=told))) from exc

@@ -22,7 +22,7 @@ class Signals:
     What is known of a request before a model is chosen.
 
     Attributes:
-        needs: Capabilities that content and options need; options that may be dropped left out.
+        needs: Capabilities that content, streaming and options need; options that may be dropped left out.
         input_tokens: Upper estimate.
         more: What signal plugins found, by name.
     """

@@ -134,7 +134,7 @@ def cost_bounds(plan: Plan, attempt_price: AttemptPrice, *, reads_answer: bool =
         case Fallback() | Cascade():
             every = [cost_bounds(n, attempt_price, reads_answer=reads_answer) for n in plan.nodes]
             bounds = _sum(every, low=_least([b.low_usd for b in every]))
-            detectors = (plan.detector,) * (len(plan.nodes) - 1) if isinstance(plan, Cascade) else ()
+            detectors = (plan.detector,) * len(plan.nodes) if isinstance(plan, Cascade) else ()
             return _with_asks(bounds, detectors, attempt_price)
 
 

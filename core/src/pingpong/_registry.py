@@ -122,6 +122,7 @@ class Registry:
         try:
             return getattr(import_module(module), attribute)
         except (Exception, SystemExit) as exc:
+            self._loaded()
             origin = self._records[kind][name][1].origin if name in self._records.get(kind, {}) else "?"
             raise PluginError(f"{kind.removesuffix('s')} {name!r} of {origin}: cannot load {target}: {exc!r}.") from exc
 

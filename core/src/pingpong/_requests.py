@@ -197,6 +197,13 @@ def content_needs(request: Request) -> frozenset[Capability]:
     return frozenset(needs)
 
 
+def needs_of(request: Request, *, is_stream: bool) -> frozenset[Capability]:
+    """What an endpoint must carry: content, streaming, and the options that the caller does not allow to be dropped."""
+    options = options_set(request) if request.on_unsupported == "raise" else ()
+    streaming = (Capability.streaming,) if is_stream else ()
+    return content_needs(request).union(streaming, (OPTION_NEEDS[name] for name in options))
+
+
 def _add_part_needs(part: Part, needs: set[Capability]) -> None:
     if isinstance(part, Image):
         needs.add(Capability.image_input)
