@@ -1,0 +1,1 @@
+"""Routers and fusers that come with Ping-Pong; `plugin` declares them."""
