@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from pingpong._cards import cost_bound_usd, cost_usd
 from pingpong._clock import Clock
 from pingpong._drivers import Operation
-from pingpong._endpoints import Target, choose_endpoint, endpoints_of
+from pingpong._endpoints import Target, choose_endpoint
 from pingpong._errors import (
     BudgetExceeded,
     ConnectionFailed,
@@ -184,11 +184,12 @@ class Attempts:
 
     async def single(self, operation: Operation, target: Target, number: int, request: Any, run: Run) -> Any:
         """One embedding or token count: an attempt like any other, never streamed."""
-        found = endpoints_of(target, operation)
+        found = target.endpoints(operation)
         if not found:
             raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
-        info = self._info(found[0].record.name, target, number, request, run, run.deadline_s, is_stream=False)
-        trip = Trip(target, found[0], info, run, self.clock.monotonic_s())
+        endpoint = found[0].endpoint
+        info = self._info(endpoint.record.name, target, number, request, run, run.deadline_s, is_stream=False)
+        trip = Trip(target, endpoint, info, run, self.clock.monotonic_s())
         try:
             await self._enter(trip)
             trip.response = await self._exchange(trip)

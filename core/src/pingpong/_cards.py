@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from pingpong._errors import InvalidRequestError
 from pingpong._requests import Capability
-from pingpong._responses import TOKEN_CLASSES, Usage
+from pingpong._responses import Usage
 
 _PER_TOKEN = Decimal(1_000_000)
 
@@ -86,10 +86,10 @@ def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
         return None
     rates = _rates(price, usage.input_tokens) if price.tiers else price
     total = Decimal(0)
-    for name in TOKEN_CLASSES:
+    for name, rate_name in _RATE_OF_CLASS.items():
         tokens = getattr(usage, name)
         if tokens:
-            rate = getattr(rates, _RATE_OF_CLASS[name], None)
+            rate = getattr(rates, rate_name, None)
             if rate is None and name == "reasoning_tokens":
                 rate = rates.output_usd_per_mtok
             if rate is None:

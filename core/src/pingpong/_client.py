@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
@@ -19,16 +19,16 @@ from pingpong._config import Config, config_from_file, find_config
 from pingpong._errors import ConfigError, InvalidRequestError, PingPongError
 from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
 from pingpong._json import from_json
-from pingpong._models import Models, TransportContext
 from pingpong._outcomes import Attempt, Candidate, Decision, Outcome, Query, Report, Reservation, Signals
 from pingpong._plans import Call, Check, CostBounds, Plan, PriceRange, Step, cost_bounds
 from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware, Router
-from pingpong._registry import Registry
 from pingpong._requests import EmbedRequest, Request, check_request, estimate_text_tokens, needs_of
 from pingpong._responses import EmbedResponse, TokenCount
 from pingpong._retries import FullJitter
-from pingpong._runner import Runner
 from pingpong._wire import Transport
+
+if TYPE_CHECKING:
+    from pingpong._registry import Registry
 
 OVERESTIMATE = 4
 """The token estimate is at most this many times the true count (99th percentile 2.45), for lower cost bounds."""
@@ -152,6 +152,10 @@ class Client:
         clock: Clock | None = None,
         seed: int | None = None,
     ) -> None:
+        # Imported here so that `import pingpong` stays cheap: they bring pluggy, importlib.metadata and anyio along.
+        from pingpong._models import Models
+        from pingpong._registry import Registry
+        from pingpong._runner import Runner
         from pingpong._transport import SystemClock
 
         self.config = config or Config()
@@ -175,7 +179,7 @@ class Client:
             target=self.models.target, make=self.make, record=self.registry.record,
         )  # fmt: skip
         named = ("max_cost_usd", "validators", "truncator")
-        self._defaults = {name: value for name in named if (value := getattr(self.config, name))}
+        self._defaults = {name: value for name in named if (value := getattr(self.config, name)) not in (None, ())}
         self._routers: dict[str, tuple[Router, Any]] = {}
         signals = self.registry.records("signals").values()
         self._signals = {r.name: self.registry.resolve("signals", r.name, r.factory) for r in signals}
@@ -278,7 +282,7 @@ class Client:
 
     async def _entered(self, request: Request) -> Request:
         check_request(request)
-        defaults = {name: value for name, value in self._defaults.items() if not getattr(request, name)}
+        defaults = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
         if defaults:
             request = evolve(request, **defaults)
         for middleware in self._request_ring:
@@ -367,6 +371,8 @@ class Client:
 
     def _made_transport(self) -> Transport:
         if self.is_simulated:
+            from pingpong._models import TransportContext
+
             record = next(r for r in self.registry.records("transports").values() if r.is_simulator)
             factory = self.registry.resolve("transports", record.name, record.factory)
             context = TransportContext(

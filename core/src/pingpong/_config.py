@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +63,8 @@ def config_from_table(table: Mapping[str, Any], path: str) -> Config:
     Raises:
         ConfigError: Names the file, the key path and the nearest known key.
     """
+    from difflib import get_close_matches
+
     unknown = [k for k in table if k not in fields_dict(Config) or k == "path"]
     if unknown:
         near = get_close_matches(unknown[0], [*fields_dict(Config)], 1)
@@ -80,6 +80,8 @@ def config_from_table(table: Mapping[str, Any], path: str) -> Config:
 
 def config_from_file(path: Path) -> Config:
     """Read a TOML file. Raises `ConfigError` where it cannot be read or is wrong."""
+    import tomllib
+
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pingpong._cards import Card
-from pingpong._drivers import AnyEndpoint, Driver, EndpointRecord, Operation
-from pingpong._errors import UnsupportedCapability, UnsupportedParameter
-from pingpong._requests import OPTION_NEEDS, Capability, Request, content_needs, options_set, without_options
+from pingpong._drivers import Driver, EndpointRecord, Operation
+from pingpong._errors import InvalidRequestError, UnsupportedCapability, UnsupportedParameter
+from pingpong._requests import OPTION_NEEDS, Capability, Request, content_needs, needs_of, options_set, without_options
 from pingpong._wire import Transport
 
 
 @frozen
+class Served:
+    """One endpoint of a model, with what both of them carry."""
+
+    endpoint: Any
+    carried: frozenset[Capability]
+
+
+@frozen
 class Target:
-    """A model that can be called: its card, its driver and the way there."""
+    """A model that can be called: its card, its driver, the way there, and its endpoints in the card's order of preference."""
 
     card: Card
     driver: Driver
     transport: Transport
+    served: tuple[Served, ...] = field(init=False, repr=False)
+
+    @served.default
+    def _served(self) -> tuple[Served, ...]:
+        by_name = {e.record.name: e for e in self.driver.endpoints}
+        found = [by_name[name] for name in self.card.endpoints if name in by_name]
+        return tuple(Served(e, e.record.capabilities & self.card.capabilities) for e in found)
+
+    def endpoints(self, operation: Operation) -> list[Served]:
+        """Those that do this."""
+        return [s for s in self.served if s.endpoint.record.operation == operation]
 
 
 @frozen
@@ -32,13 +51,6 @@ class Choice:
     dropped: tuple[str, ...] = ()
 
 
-def endpoints_of(target: Target, operation: Operation) -> list[AnyEndpoint]:
-    """The driver's endpoints for an operation that serve this card; the card's order, then the driver's."""
-    order = {name: i for i, name in enumerate(target.card.endpoints)}
-    found = [e for e in target.driver.endpoints if e.record.operation == operation and e.record.name in order]
-    return sorted(found, key=lambda e: order[e.record.name])
-
-
 def choose_endpoint(target: Target, request: Request, *, is_stream: bool) -> Choice:
     """
     The first chat endpoint of the card's order that can serve the request, or the one that it pins.
@@ -47,33 +59,43 @@ def choose_endpoint(target: Target, request: Request, *, is_stream: bool) -> Cho
         UnsupportedCapability: No endpoint carries what the content needs.
         UnsupportedParameter: An option that none of those honours, or a name the driver does not know.
     """
-    card, own_options = target.card, request.provider_options.get(target.driver.name, {})
-    pinned = own_options.get("endpoint")
-    needs = content_needs(request) | ({Capability.streaming} if is_stream else set())
-    found = [e for e in endpoints_of(target, "chat") if pinned in (None, e.record.name)]
-    if not found:
-        what = f"endpoint {pinned!r}" if pinned else "chat endpoint"
-        raise UnsupportedCapability(f"{card.id} has no {what}.", provider=card.provider, model=card.model)
-    able = [e for e in found if needs <= e.record.capabilities and needs <= card.capabilities]
+    own = request.provider_options.get(target.driver.name, {})
+    pinned = own.get("endpoint")
+    chat = [s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name)]
+    needs = needs_of(request, is_stream=is_stream)
+    able = [s for s in chat if needs <= s.carried]
     if not able:
-        best = found[0].record.capabilities & card.capabilities
-        missing = ", ".join(sorted(needs - best))
+        raise _refusal(target.card, chat, request, needs, pinned)
+    if own:
+        _check_provider_options(target.card, able[0].endpoint.record, own)
+    if request.on_unsupported == "raise":
+        return Choice(able[0].endpoint, request)
+    lacking = [tuple(o for o in options_set(request) if OPTION_NEEDS[o] not in s.carried) for s in able]
+    lacks = min(lacking, key=bool)
+    return Choice(able[lacking.index(lacks)].endpoint, without_options(request, lacks), lacks)
+
+
+def _refusal(
+    card: Card, chat: list[Served], request: Request, needs: frozenset[Capability], pinned: str | None
+) -> InvalidRequestError:
+    where: dict[str, Any] = {"provider": card.provider, "model": card.model}
+    if not chat:
+        what = f"endpoint {pinned!r}" if pinned else "chat endpoint"
+        return UnsupportedCapability(f"{card.id} has no {what}.", **where)
+    content = content_needs(request) | (needs & {Capability.streaming})
+    best = next((s.carried for s in chat if content <= s.carried), None)
+    if best is None:
+        missing = ", ".join(sorted(content - chat[0].carried))
         message = f"{card.id} cannot do this: {missing}. Choose a model with it (pingpong models), or leave it out."
-        raise UnsupportedCapability(message, provider=card.provider, model=card.model)
-    options = options_set(request)
-    lacking = [tuple(o for o in options if OPTION_NEEDS[o] not in e.record.capabilities & card.capabilities) for e in able]
-    endpoint, lacks = min(zip(able, lacking, strict=True), key=lambda pair: len(pair[1]) > 0)
-    if lacks and request.on_unsupported == "raise":
-        message = f'{card.id} does not take {", ".join(lacks)}; leave it out, or set on_unsupported="drop".'
-        raise UnsupportedParameter(message, provider=card.provider, model=card.model)
-    _check_provider_options(card, endpoint.record, own_options)
-    return Choice(endpoint, without_options(request, lacks) if lacks else request, lacks)
+        return UnsupportedCapability(message, **where)
+    options = ", ".join(o for o in options_set(request) if OPTION_NEEDS[o] not in best)
+    message = f'{card.id} does not take {options}; leave it out, or set on_unsupported="drop".'
+    return UnsupportedParameter(message, **where)
 
 
-def _check_provider_options(card: Card, record: EndpointRecord, options: Any) -> None:
+def _check_provider_options(card: Card, record: EndpointRecord, options: Mapping[str, Any]) -> None:
     for name in options:
         if name != "endpoint" and name not in record.provider_options:
-            near = get_close_matches(name, record.provider_options, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            message = f"{record.name} of {card.provider} takes no provider option {name!r}{hint}"
+            known = ", ".join(sorted(record.provider_options)) or "none"
+            message = f"{record.name} of {card.provider} takes no provider option {name!r}; it takes {known}."
             raise UnsupportedParameter(message, provider=card.provider, model=card.model)

@@ -32,6 +32,7 @@ def _too_large(cap: int) -> ResponseTooLarge:
 
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
 
 
 class SseParser:
@@ -39,7 +40,9 @@ class SseParser:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
-        self._rest = b""
+        # The unfinished line stays in the pieces it came in, so that a long one is copied once and not with every chunk.
+        self._pieces: list[bytes] = []
+        self._pieces_bytes = 0
         self._name = ""
         self._data: list[bytes] = []
         self._held_bytes = 0
@@ -56,25 +59,26 @@ class SseParser:
         if self._skip_lf and chunk:
             self._skip_lf = False
             chunk = chunk.removeprefix(b"\n")
-        buffer = self._rest + chunk if self._rest else chunk
         if self._is_first:
-            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
-                self._rest = buffer
-                return []
-            self._is_first = False
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-        if b"\r" in buffer:
+            chunk, self._pieces = b"".join((*self._pieces, chunk)), []
+            self._is_first = len(chunk) < len(_BOM) and _BOM.startswith(chunk)
+            if not self._is_first:
+                chunk = chunk.removeprefix(_BOM)
+        has_cr = b"\r" in chunk
+        events: list[SseEvent] = []
+        if has_cr or b"\n" in chunk:
+            buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
             # A CR ends its line at once; the LF of a CRLF may be the next chunk's first byte.
             self._skip_lf = buffer.endswith(b"\r")
-            lines = _LINE_END.split(buffer)
-        else:
-            lines = buffer.split(b"\n")
-        self._rest = lines.pop()
-        events: list[SseEvent] = []
-        for line in lines:
-            self._take_line(line, events)
-        if self._held_bytes + len(self._rest) > self._max_event_bytes:
-            raise _too_large(self._max_event_bytes)
+            lines = _LINE_END.split(buffer) if has_cr else buffer.split(b"\n")
+            chunk, self._pieces, self._pieces_bytes = lines.pop(), [], 0
+            for line in lines:
+                self._take_line(line, events)
+        if chunk:
+            self._pieces.append(chunk)
+            self._pieces_bytes += len(chunk)
+            if self._held_bytes + self._pieces_bytes > self._max_event_bytes:
+                raise _too_large(self._max_event_bytes)
         return events
 
     def _take_line(self, line: bytes, events: list[SseEvent]) -> None:
@@ -93,7 +97,7 @@ class SseParser:
             value = value[1:]
         if name == b"data":
             self._data.append(value)
-            self._held_bytes += len(value)
+            self._held_bytes += len(value) + 1
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
 
@@ -103,23 +107,30 @@ class NdjsonParser:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
-        self._rest = b""
+        self._pieces: list[bytes] = []
+        self._pieces_bytes = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Lines that this chunk completes, blank ones left out."""
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = lines.pop()
-        if max(map(len, (*lines, self._rest))) > self._max_event_bytes:
+        lines: list[bytes] = []
+        if b"\n" in chunk:
+            lines = b"".join((*self._pieces, chunk)).split(b"\n")
+            chunk, self._pieces, self._pieces_bytes = lines.pop(), [], 0
+        if chunk:
+            self._pieces.append(chunk)
+            self._pieces_bytes += len(chunk)
+        if max(self._pieces_bytes, *map(len, lines), 0) > self._max_event_bytes:
             raise _too_large(self._max_event_bytes)
         return [line for raw in lines if (line := raw.strip(b" \t\r"))]
 
     def close(self) -> list[bytes]:
         """The unfinished last line, if there is one."""
-        line, self._rest = self._rest.strip(b" \t\r"), b""
+        line, self._pieces, self._pieces_bytes = b"".join(self._pieces).strip(b" \t\r"), [], 0
         return [line] if line else []
 
 
 _SYNTAX = re.compile(rb'[{}\[\]"\\]')
+_IN_STRING = re.compile(rb'["\\]')
 
 
 class JsonArrayParser:
@@ -127,45 +138,56 @@ class JsonArrayParser:
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._max_event_bytes = max_event_bytes
-        self._rest = b""
+        self._buffer = bytearray()
         self._seen = 0
+        self._begin: int | None = None
         self._depth = 0
         self._is_in_string = False
         self.is_closed = False
         """Whether the array's own closing bracket came."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Objects that this chunk completes, as JSON text."""
-        buffer = self._rest + chunk
-        at, begin, elements = self._seen, 0, []
-        while (match := _SYNTAX.search(buffer, at)) is not None:
-            at = match.end()
-            char = match.group()
-            if self._is_in_string:
-                if char == b"\\":
-                    if at == len(buffer):
-                        at -= 1
-                        break
-                    at += 1
-                elif char == b'"':
-                    self._is_in_string = False
-            elif char == b'"':
-                self._is_in_string = True
-            elif char in b"{[":
-                if self._depth == 0 or (self._depth == 1 and char == b"{"):
-                    begin = at - 1
-                self._depth += 1
-            elif char in b"}]":
-                self._depth -= 1
-                if self._depth == 1 and char == b"}":
-                    elements.append(buffer[begin:at])
-                    begin = at
-                elif self._depth == 0:
-                    self.is_closed = True
+        """
+        Objects that this chunk completes, as JSON text.
+
+        Raises:
+            ResponseTooLarge: An object, whole or not yet, is larger than the cap.
+        """
+        self._buffer += chunk
+        elements: list[bytes] = []
+        while (match := (_IN_STRING if self._is_in_string else _SYNTAX).search(self._buffer, self._seen)) is not None:
+            self._seen = match.end()
+            if not self._is_in_string:
+                self._take_bracket(match.group(), elements)
+            elif match.group() == b'"':
+                self._is_in_string = False
+            elif self._seen == len(self._buffer):
+                self._seen -= 1
+                break
+            else:
+                self._seen += 1
         else:
-            at = len(buffer)
-        keep = begin if self._depth else len(buffer)
-        self._rest, self._seen = buffer[keep:], max(at - keep, 0)
-        if len(self._rest) > self._max_event_bytes:
+            self._seen = len(self._buffer)
+        done = self._seen if self._begin is None else self._begin
+        del self._buffer[:done]
+        self._seen -= done
+        self._begin = None if self._begin is None else 0
+        if len(self._buffer) > self._max_event_bytes:
             raise _too_large(self._max_event_bytes)
         return elements
+
+    def _take_bracket(self, char: bytes, elements: list[bytes]) -> None:
+        if char == b'"':
+            self._is_in_string = True
+        elif char in b"{[":
+            if self._depth == 1 and char == b"{":
+                self._begin = self._seen - 1
+            self._depth += 1
+        elif char in b"}]":
+            self._depth -= 1
+            if self._depth == 1 and self._begin is not None:
+                if self._seen - self._begin > self._max_event_bytes:
+                    raise _too_large(self._max_event_bytes)
+                elements.append(bytes(self._buffer[self._begin : self._seen]))
+                self._begin = None
+            self.is_closed = self.is_closed or self._depth == 0

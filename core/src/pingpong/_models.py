@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
-from difflib import get_close_matches
-from importlib.resources import files
 from typing import Any
 
 from attrs import define, field, frozen
@@ -43,6 +41,8 @@ def cards_of(record: DriverRecord) -> tuple[Card, ...]:
     """
     if not isinstance(record.cards, str):
         return record.cards
+    from importlib.resources import files
+
     package, _, name = record.cards.partition(":")
     try:
         data = json.loads(files(package).joinpath(name).read_bytes())
@@ -97,6 +97,8 @@ class Models:
         provider, _ = split_model_id(model_id)
         if model_id in self._by_id:
             return self._by_id[model_id]
+        from difflib import get_close_matches
+
         near = get_close_matches(model_id, self._by_id, 3)
         known = sorted(self.registry.records("drivers"))
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known providers: {', '.join(known) or 'none'}."

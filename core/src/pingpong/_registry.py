@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
@@ -106,6 +105,8 @@ class Registry:
         if name in self._records.get(kind, {}):
             return self._records[kind][name][0]
         known = sorted(self._records.get(kind, {}))
+        from difflib import get_close_matches
+
         near = get_close_matches(name, known, 1)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(known) or 'none'}."
         broken = [f"{p.name} ({p.origin}) is {p.state}: {p.reason}" for p in self.plugins if p.state != "loaded"]
