@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 MESSAGES_OPTIONS = frozenset(
     {
         "betas",
@@ -67,6 +69,7 @@ _BEFORE_4_6 = (
 )
 _UP_TO_4_6 = (*_BEFORE_4_6, "claude-opus-4-6", "claude-sonnet-4-6")
 _ONLY_TOP_LEVEL_SYSTEM = (*_UP_TO_4_6, "claude-opus-4-7", "claude-mythos-preview")
+_SONNET_5 = re.compile(r"claude-sonnet-5(-\d{8})?")
 _BUDGETS = {"low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 65536}
 """Thinking tokens for an effort, on models that know budgets alone; 1024 is the least the API takes."""
 
@@ -93,13 +96,7 @@ def takes_system_turns(model: str) -> bool:
 
     Source: https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
     """
-    return not model.startswith(_ONLY_TOP_LEVEL_SYSTEM) and not _is_sonnet_5(model)
-
-
-def _is_sonnet_5(model: str) -> bool:
-    # Claude Sonnet 5.5 takes them again, so the name alone or with a date is meant.
-    rest = model.removeprefix("claude-sonnet-5")
-    return rest != model and not (rest.startswith("-") and len(rest.split("-")[1]) < 8)
+    return not model.startswith(_ONLY_TOP_LEVEL_SYSTEM) and not _SONNET_5.fullmatch(model)
 
 
 def has_old_tokenizer(model: str) -> bool:
