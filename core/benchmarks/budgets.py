@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
 import pingpong as pp
 from attrs import asdict, define, frozen
 from pingpong.testing import factory_path, fake_card, fake_client, fake_plugin, fake_price, fake_response
@@ -196,11 +197,11 @@ class TypedCodec:
 
     def encode(self, request: pp.Request, card: pp.Card, *, is_stream: bool) -> pp.WireRequest:
         messages = [{"role": str(m.role), "content": m.text} for m in request.messages]
-        body = json.dumps({"model": card.model, "messages": messages}).encode()
+        body = msgspec.json.encode({"model": card.model, "messages": messages})
         return pp.WireRequest("POST", "/chat", {"content-type": "application/json"}, body)
 
     def decode(self, wire: pp.WireResponse) -> pp.Response:
-        data = json.loads(wire.body)
+        data = msgspec.json.decode(wire.body)
         usage = pp.Usage(uncached_input_tokens=data["in"], visible_output_tokens=data["out"])
         return pp.Response(
             provider="fake", model=data["model"], parts=(pp.Text(data["text"]),), finish_reason=pp.FinishReason.stop, usage=usage

@@ -251,7 +251,7 @@ class Attempts:
         )  # fmt: skip
 
     async def _enter(self, trip: Trip) -> Response | None:
-        """Go through the ring and hold the money. An answer is the cache slot's."""
+        """Go through the ring. An answer is the cache slot's."""
         for middleware in self.ring.before_truncate:
             cached = await middleware.before(trip.info)
             trip.entered.append(middleware)
@@ -264,18 +264,18 @@ class Attempts:
         for middleware in self.ring.after_truncate:
             await middleware.before(trip.info)
             trip.entered.append(middleware)
-        trip.run.reserve(trip.info)
-        trip.is_sent = True
-        self.ledger.record(trip.info)
         return None
 
     async def _wire(self, trip: Trip) -> WireRequest:
+        """The request as it leaves; its money is held, and its reservation written, right before."""
         info = trip.info
         wire: WireRequest = trip.endpoint.codec.encode(info.request, info.card, is_stream=info.is_stream)
         if not self.is_simulated:
             headers = {**wire.headers, **await trip.target.driver.credentials.headers()}
             wire = WireRequest(wire.method, wire.target, headers, wire.body)
-        trip.is_billed = True
+        trip.run.reserve(info)
+        self.ledger.record(info)
+        trip.is_sent = trip.is_billed = True
         return wire
 
     def _raise_refusal(self, trip: Trip, answer: WireResponse) -> None:

@@ -25,16 +25,24 @@ class Usage:
         is_estimated: Whether we counted because the provider did not (a cut stream, a missing usage block).
     """
 
-    uncached_input_tokens: int = field(default=0, validator=ge(0))
-    cache_read_tokens: int = field(default=0, validator=ge(0))
-    cache_write_tokens: int = field(default=0, validator=ge(0))
-    cache_write_1h_tokens: int = field(default=0, validator=ge(0))
-    input_audio_tokens: int = field(default=0, validator=ge(0))
-    visible_output_tokens: int = field(default=0, validator=ge(0))
-    reasoning_tokens: int = field(default=0, validator=ge(0))
-    output_audio_tokens: int = field(default=0, validator=ge(0))
+    uncached_input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    visible_output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
     other_units: Mapping[str, int] = field(factory=dict)
     is_estimated: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        smallest = min(
+            self.uncached_input_tokens, self.cache_read_tokens, self.cache_write_tokens, self.cache_write_1h_tokens,
+            self.input_audio_tokens, self.visible_output_tokens, self.reasoning_tokens, self.output_audio_tokens,
+        )  # fmt: skip
+        if smallest < 0:
+            raise ValueError("token counts cannot be negative")
 
     @property
     def input_tokens(self) -> int:
