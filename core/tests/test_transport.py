@@ -23,15 +23,17 @@ from pingpong import (
     ConfigError,
     ConnectionFailed,
     DeadlineExceeded,
+    HttpxTransport,
     InvalidRequestError,
     MalformedResponse,
     PingPongError,
     ProviderTimeout,
     ResponseTooLarge,
+    SystemClock,
+    TransportOptions,
     WireRequest,
     WireResponse,
 )
-from pingpong._transport import HttpxTransport, SystemClock, TransportOptions
 
 pytestmark = pytest.mark.anyio
 
@@ -84,7 +86,7 @@ either_way = pytest.mark.parametrize("is_streamed", [False, True], ids=["plain",
 def test_import_is_lazy() -> None:
     """Neither the module nor a transport that was not yet used imports httpx."""
     code = (
-        "import sys, pingpong._transport as t; t.HttpxTransport(clock=t.SystemClock()); "
+        "import sys, pingpong as t; t.HttpxTransport(clock=t.SystemClock()); "
         "sys.exit(any(m in sys.modules for m in ('httpx', 'httpx2', 'httpcore')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
