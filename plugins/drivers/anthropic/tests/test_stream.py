@@ -172,6 +172,12 @@ def test_text_in_a_blocks_start_is_told(sse: Sse) -> None:
     assert [TextDelta(0, "he"), TextDelta(0, "y"), PartEnd(0, Text("hey"))] == events[1:4]
 
 
+def test_a_start_may_leave_out_its_empty_text(sse: Sse) -> None:
+    """A text or thinking block that starts without its empty field is filled all the same."""
+    events = decoded(sse(START, opened(0, type="text"), delta(0, "text_delta", text="y"), opened(1, type="thinking"), STOP))
+    assert [PartEnd(0, Text("y")), PartEnd(1, Reasoning(""))] == events[2:4]
+
+
 def test_a_block_left_open_is_closed_by_the_end(sse: Sse) -> None:
     """The terminal marker ends every part; without a stop reason the reason is unknown."""
     events = decoded(sse(START, opened(0, type="text", text=""), delta(0, "text_delta", text="y"), STOP))

@@ -39,6 +39,8 @@ from pingpong_anthropic.wire import PROVIDER, WireError, input_from_arguments, o
 
 Fields = Mapping[str, Any]
 
+_UNSAID: Mapping[str, Fields] = {"text": {"text": ""}, "thinking": {"thinking": ""}}
+
 
 @define
 class _Block:
@@ -48,8 +50,8 @@ class _Block:
     fields: dict[str, Any]
     pieces: list[str] = field(factory=list)
 
-    @property
     def part(self) -> Part:
+        """The part that the block is so far."""
         joined = "".join(self.pieces)
         kind = self.fields.get("type")
         if kind in ("text", "thinking"):
@@ -107,7 +109,7 @@ class MessageStreamDecoder:
         return self._headers.get("request-id")
 
     def _take(self, event: SseEvent) -> None:
-        fields = object_from_json(event.data, f"the data of an event {event.name!r}")
+        fields = object_from_json(event.data, "the data of an event")
         handler = _HANDLERS.get(text_or_none(fields.get("type")) or event.name)
         if handler is not None:
             handler(self, fields)
@@ -146,12 +148,13 @@ class MessageStreamDecoder:
         index, block = fields.get("index"), fields.get("content_block")
         if not self._is_started or not isinstance(index, int) or not isinstance(block, dict) or index in self._open:
             raise WireError("content_block_start came before message_start or twice, or lacks its index or block")
-        state = self._open[index] = _Block(self._n_parts, dict(block))
-        state.part  # noqa: B018  # a block that is no part must fail where it starts, under any partition
+        # Some servers leave out the empty text that the deltas will fill.
+        state = self._open[index] = _Block(self._n_parts, {**_UNSAID.get(text_or_none(block.get("type")) or "", {}), **block})
+        state.part()  # a block that is no part fails where it starts
         self._n_parts += 1
         kind = block["type"]
         if kind in ("text", "thinking"):
-            self._emit_text(state, kind, block[kind])
+            self._emit_text(state, kind, state.fields[kind])
 
     def _emit_text(self, state: _Block, kind: str, text: str) -> None:
         if text:
@@ -189,7 +192,7 @@ class MessageStreamDecoder:
         late = fields.get("content_block")
         if isinstance(late, dict):
             state.fields.update(late)
-        self._events.append(PartEnd(state.position, state.part))
+        self._events.append(PartEnd(state.position, state.part()))
 
     def _on_message_delta(self, fields: Fields) -> None:
         delta = fields.get("delta")
@@ -205,7 +208,7 @@ class MessageStreamDecoder:
         if not self._is_started:
             raise WireError("message_stop came before message_start")
         for state in sorted(self._open.values(), key=lambda s: s.position):
-            self._events.append(PartEnd(state.position, state.part))
+            self._events.append(PartEnd(state.position, state.part()))
         stop_reason = text_or_none(self._end.get("stop_reason"))
         self._is_done = True
         self._events.append(
