@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,3 +40,9 @@ def events_of(endpoint: Callable[[str], Any]) -> Callable[[Sequence[bytes]], lis
         return [*(event for chunk in chunks for event in decoder.feed(chunk)), *decoder.close()]
 
     return feed
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[[str], str]:
+    """What a fresh interpreter prints."""
+    return lambda code: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

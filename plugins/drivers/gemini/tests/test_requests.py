@@ -123,7 +123,7 @@ BOTH_WAYS: dict[str, tuple[Request, dict[str, Any]]] = {
     ),
     **{
         f"tool choice {mode}": (
-            Request("hi", tool_choice=ToolChoice(mode)),  # type: ignore[arg-type]  # the literals
+            Request("hi", tool_choice=ToolChoice(mode)),
             {"contents": [HI], "toolConfig": {"functionCallingConfig": {"mode": word}}},
         )
         for mode, word in (("auto", "AUTO"), ("none", "NONE"), ("required", "ANY"))
@@ -405,6 +405,8 @@ def test_user_content_holds_nothing_of_the_models(parsed: Callable[[object], Req
         {"functionResponse": {"name": "other", "response": {"error": "no"}}, "partMetadata": {"k": None}},
         {"functionResponse": {"name": "f", "response": {"output": "a"}, "scheduling": "SILENT"}},
         {"functionResponse": {"response": {}}},
+        {"functionResponse": {"id": "q", "name": "f", "response": {}, "parts": "x"}},
+        {"functionResponse": {"id": "q", "name": "f", "response": {}, "parts": [{}]}},
         {"toolResponse": {"id": "1", "toolType": "FILE_SEARCH"}, "thoughtSignature": "c2ln"},
     ],
 )
@@ -422,7 +424,7 @@ def test_a_changed_answer_of_a_tool_changes_the_wire(parsed: Callable[[object], 
     contents = [{"role": "user", "parts": [{"functionResponse": {"id": "a", "name": "f", "response": {"n": 1}}}]}]
     message = parsed({"contents": contents}).messages[0]
     for text, response in (('{"n":2}', {"n": 2}), ("plain", {"output": "plain"})):
-        part = evolve(message.parts[0], parts=(Text(text),))  # type: ignore[type-var]  # it is an attrs record
+        part = evolve(message.parts[0], parts=(Text(text),))
         body = body_of(Request(Message(Role.tool, (part,))))
         assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == response
 
@@ -438,6 +440,7 @@ def test_a_changed_answer_of_a_tool_changes_the_wire(parsed: Callable[[object], 
         ({"contents": "hi", "foo": 1}, "foo"),
         ({"contents": "hi", "tools": "x"}, "tools"),
         ({"contents": "hi", "tools": [{"functionDeclarations": [{}]}]}, "functionDeclarations.name"),
+        ({"contents": "hi", "tools": [{"functionDeclarations": True}]}, "functionDeclarations"),
         ({"contents": "hi", "generationConfig": {"topK": "1"}}, "generationConfig.topK"),
         ({"contents": "hi", "generationConfig": {"seed": True}}, "generationConfig.seed"),
         ({"contents": "hi", "generationConfig": {"stopSequences": "x"}}, "generationConfig.stopSequences"),
@@ -463,6 +466,14 @@ def test_what_has_no_canonical_field_is_kept(parsed: Callable[[object], Request]
         "toolConfig": {"functionCallingConfig": {"mode": "VALIDATED", "allowedFunctionNames": ["f"]}},
     }
     assert body_of(parsed(body)) == body
+
+
+def test_media_in_a_tools_answer_is_read(parsed: Callable[[object], Request]) -> None:
+    """Bytes beside a tool's output come after its text."""
+    image = {"inlineData": {"mimeType": "image/png", "data": "aQ=="}}
+    answer = {"id": "a", "name": "f", "response": {"output": "x"}, "parts": [image]}
+    part = parsed({"contents": [{"parts": [{"functionResponse": answer}]}]}).messages[0].parts[0]
+    assert part == ToolCallResponse("a", (Text("x"), Image(data=b"i", media_type="image/png")), "f")
 
 
 def test_one_candidate_may_be_asked_for(parsed: Callable[[object], Request]) -> None:

@@ -171,7 +171,7 @@ def _class(status: int | None, name: str | None, reason: str | None, details: li
         return ContextLengthExceeded
     if status == 402 or (status == 429 and _is_quota_spent(details)):
         return QuotaExhausted
-    if name in _OF_NAME and (status is None or status == 400 or status >= 500):
+    if name in _OF_NAME and (status is None or status <= 400 or status >= 500):
         return _OF_NAME[name]
     if status is None or status < 400:
         return MalformedResponse if name is None else InvalidRequestError

@@ -94,7 +94,7 @@ def _result_from_wire(result: Json, rest: Json, index: int) -> Part:
     call_id = result.pop("id", None)
     has_id = isinstance(call_id, str) and call_id != ""
     extra = result if has_id else {**result, "id": None}
-    media = [_result_media(p) for p in extra.pop("parts", ())]
+    media = [_result_media(p) for p in _list(extra.pop("parts", []))]
     text, is_error, is_object = _output_from_wire(response)
     if is_object:
         rest = {**rest, _AS_OBJECT: True}
@@ -127,6 +127,12 @@ def _media_from_wire(kind: str, media: Json, rest: Json) -> Media:
     group = _string(media_type or "").partition("/")[0]
     make = Image if group == "image" else Audio if group == "audio" else File
     return make(data=data, url=url, media_type=media_type, opaque=opaque)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
 
 
 def _string(value: Any) -> str:

@@ -217,8 +217,10 @@ def _tools_from_wire(value: object) -> tuple[tuple[Tool, ...], list[Any]]:
     tools: list[Tool] = []
     others: list[Any] = []
     for entry in map(camel, value):
-        for declaration in map(camel, entry.pop("functionDeclarations", None) or []):
-            tools.append(_tool_from_wire(declaration))
+        declarations = entry.pop("functionDeclarations", None) or []
+        if not isinstance(declarations, list):
+            raise InvalidRequestError("tools.functionDeclarations: give a list.")
+        tools += map(_tool_from_wire, map(camel, declarations))
         if entry:
             others.append(entry)
     return tuple(tools), others
@@ -228,20 +230,20 @@ def _tool_from_wire(declaration: Json) -> Tool:
     name = declaration.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidRequestError("tools.functionDeclarations.name: give the function's name.")
-    described = {"description": declaration["description"]} if declaration.get("description") else {}
+    description = str(declaration.get("description") or "")
     schema, openapi = declaration.get("parametersJsonSchema"), declaration.get("parameters")
     if isinstance(schema, Mapping):
-        return Tool(name, parameters=schema, **described)
+        return Tool(name, description, schema)
     if isinstance(openapi, Mapping):
-        return Tool(name, parameters=json_schema_from_openapi(openapi), **described)
-    return Tool(name, **described)
+        return Tool(name, description, json_schema_from_openapi(openapi))
+    return Tool(name, description)
 
 
 def _choice_from_wire(config: Json) -> tuple[ToolChoice | None, bool, Json]:
     """The choice, whether tools are strict, and what of the object has no canonical field."""
     calling = camel(config.pop("functionCallingConfig", None))
     mode, names = calling.get("mode"), calling.get("allowedFunctionNames") or []
-    if mode == "ANY" and isinstance(names, list) and len(names) == 1:
+    if mode == "ANY" and isinstance(names, list) and len(names) == 1 and isinstance(names[0], str):
         return ToolChoice("named", names[0]), False, config
     if not names and mode in ("AUTO", "NONE", "ANY"):
         return ToolChoice({"AUTO": "auto", "NONE": "none", "ANY": "required"}[mode]), False, config  # type: ignore[arg-type]  # the three literals
