@@ -270,6 +270,7 @@ def test_an_event_above_the_cap_is_a_typed_error(sse: Sse) -> None:
     """An endless line ends the stream, not the memory."""
     last = failure(decoded(sse(START), b"data: " + b"x" * (17 * 1024 * 1024)))
     assert isinstance(last.error, ResponseTooLarge)
+    assert (last.error.provider, last.error.request_id) == ("anthropic", "req_1")
 
 
 def test_a_type_is_taken_from_the_event_name_where_data_has_none() -> None:

@@ -88,6 +88,7 @@ class MessageStreamDecoder:
         except WireError as exc:
             self._fail(malformed(exc, request_id=self._request_id))
         except ResponseTooLarge as exc:
+            exc.provider, exc.request_id = PROVIDER, self._request_id
             self._fail(exc)
         return self._events[seen:]
 
