@@ -40,6 +40,7 @@ No message holds a key, a prompt or a body.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -71,6 +72,11 @@ class PingPongError(Exception):
     kind: ClassVar[str] = "error"
     fault: ClassVar[Fault] = "plugin"
     is_retryable_by_default: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """A class's kind is its name in snake_case without `Error`, unless it says otherwise."""
+        if "kind" not in cls.__dict__:
+            cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).lower()
 
     def __init__(
         self,
@@ -112,50 +118,35 @@ class PingPongError(Exception):
 class InvalidRequestError(PingPongError):
     """The request cannot work as it is; the provider said so (400, 422) or we did before asking."""
 
-    kind = "invalid_request"
     fault = "caller"
 
 
 class UnsupportedParameter(InvalidRequestError):
     """An option that the chosen endpoint cannot honour; set `on_unsupported="drop"` to go on without it."""
 
-    kind = "unsupported_parameter"
-
 
 class UnsupportedCapability(InvalidRequestError):
     """Something the request needs and no endpoint of the model offers."""
-
-    kind = "unsupported_capability"
 
 
 class ContextLengthExceeded(InvalidRequestError):
     """The input, or input and output together, are larger than the model's context."""
 
-    kind = "context_length_exceeded"
-
 
 class ContentPolicyError(InvalidRequestError):
     """The provider refuses the input by policy, before any answer."""
-
-    kind = "content_policy"
 
 
 class UnknownModelError(InvalidRequestError):
     """No card bears this name."""
 
-    kind = "unknown_model"
-
 
 class MissingCredential(InvalidRequestError):
     """No key was found; the message names the variable that would hold it."""
 
-    kind = "missing_credential"
-
 
 class ConfigError(InvalidRequestError):
     """A setting is missing or wrong; the message names file, key path and fix."""
-
-    kind = "config"
 
 
 class ProviderError(PingPongError):
@@ -168,45 +159,34 @@ class ProviderError(PingPongError):
 class AuthenticationError(ProviderError):
     """The provider does not accept the key (401)."""
 
-    kind = "authentication"
-
 
 class PermissionDenied(ProviderError):
     """The key may not do this (403)."""
-
-    kind = "permission_denied"
 
 
 class NotFoundError(ProviderError):
     """The provider does not know the model or the path (404)."""
 
-    kind = "not_found"
-
 
 class ConflictError(ProviderError):
     """The provider reports a conflict (409); the same request may pass later."""
 
-    kind = "conflict"
     is_retryable_by_default = True
 
 
 class RateLimited(ProviderError):
     """Too many requests or tokens for now (429)."""
 
-    kind = "rate_limited"
     is_retryable_by_default = True
 
 
 class QuotaExhausted(ProviderError):
     """The account has no credit or quota left (402, 429 by code); waiting does not help."""
 
-    kind = "quota_exhausted"
-
 
 class Overloaded(ProviderError):
     """The provider is overloaded (529, 503, or said in a body)."""
 
-    kind = "overloaded"
     is_retryable_by_default = True
 
 
@@ -220,28 +200,24 @@ class ServerError(ProviderError):
 class ProviderTimeout(ProviderError):
     """The provider gave up waiting (408, 504)."""
 
-    kind = "provider_timeout"
     is_retryable_by_default = True
 
 
 class ConnectionFailed(ProviderError):
     """No answer: name not found, connection refused or reset, TLS failure."""
 
-    kind = "connection_failed"
     is_retryable_by_default = True
 
 
 class MalformedResponse(ProviderError):
     """The answer breaks the provider's own protocol."""
 
-    kind = "malformed_response"
     is_retryable_by_default = True
 
 
 class StreamTruncated(ProviderError):
     """The stream ended without its terminal marker; `partial` holds what had arrived."""
 
-    kind = "stream_truncated"
     is_retryable_by_default = True
 
 
@@ -255,62 +231,44 @@ class PluginError(PingPongError):
 class LimitError(PingPongError):
     """A limit of ours stopped the request."""
 
-    kind = "limit"
     fault = "limit"
 
 
 class BudgetExceeded(LimitError):
     """The next attempt could cost more than is left, or its price is unknown under a cap."""
 
-    kind = "budget_exceeded"
-
 
 class DeadlineExceeded(LimitError):
     """The total time for the request is used up."""
-
-    kind = "deadline_exceeded"
 
 
 class ResponseTooLarge(LimitError):
     """An answer, event or header is larger than its cap in bytes."""
 
-    kind = "response_too_large"
-
 
 class StructuredOutputTruncated(LimitError):
     """The answer to a JSON Schema was cut by `max_output_tokens`, so it is not valid JSON."""
-
-    kind = "structured_output_truncated"
 
 
 class CannotFit(LimitError):
     """No truncation that keeps what must stay fits the token budget."""
 
-    kind = "cannot_fit"
-
 
 class AnswerRejected(LimitError):
     """A validator rejects the answer; `partial` holds it."""
-
-    kind = "answer_rejected"
 
 
 class NoRoute(LimitError):
     """No model may serve the request; the decision says why for each."""
 
-    kind = "no_route"
-
 
 class NeedsClarification(LimitError):
     """The request is unclear; the message is the question to put to the user."""
-
-    kind = "needs_clarification"
 
 
 class AllFailed(PingPongError, ExceptionGroup[PingPongError]):
     """Every model that the plan named failed; `exceptions` holds one error per model, in order."""
 
-    kind = "all_failed"
     fault = "provider"
 
     def __new__(cls, message: str, exceptions: Sequence[PingPongError]) -> AllFailed:
