@@ -5,10 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pingpong as pp
 import pytest
 from attrs import frozen
-
-import pingpong as pp
 from pingpong.testing import (
     Cut,
     FakeClock,
@@ -240,7 +239,7 @@ async def test_a_validator_may_replace_the_answer() -> None:
 async def test_a_step_asks_through_the_runner() -> None:
     """A judge's question is an attempt of its own, with its purpose, in the same outcome and ledger."""
     plan = pp.Check(pp.Call("a:one"), (pp.Step("judged", asks=(JUDGE,)),))
-    client, transport = client_for(plan, {"a:one": ["answer"], "c:three": ["verdict=0.4"]})
+    client, _ = client_for(plan, {"a:one": ["answer"], "c:three": ["verdict=0.4"]})
     outcome = await client.complete("hi")
     assert [(a.model, a.purpose) for a in outcome.attempts] == [("a:one", "answer"), ("c:three", "judge")]
     assert outcome.verdicts[0].score == 0.4
@@ -387,3 +386,20 @@ async def test_a_broken_driver_is_blamed_by_name() -> None:
     with pytest.raises(pp.PluginError, match="Driver 'fake'") as caught:
         await client.complete("hi", model="fake:small")
     assert caught.value.attempts[0].status == "failed"
+
+
+async def test_a_key_that_the_provider_repeats_is_masked() -> None:
+    """An error message never carries the key, even where the provider's own text does."""
+    client = fake_client(cards=CARDS, transport=Echoing())
+    with pytest.raises(pp.PingPongError) as caught:
+        await client.complete("hi", model="a:one")
+    assert "secret" not in str(caught.value)
+    assert "***" in str(caught.value)
+    assert "secret" not in repr(caught.value.attempts)
+
+
+class Echoing(FakeTransport):
+    """A transport whose error repeats the key it was sent."""
+
+    async def send(self, base_url: str, request: pp.WireRequest, deadline_s: float) -> pp.WireResponse:
+        raise pp.AuthenticationError(f"Incorrect key: {request.headers['authorization']}")

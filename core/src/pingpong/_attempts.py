@@ -128,6 +128,7 @@ class Trip:
     content_at_s: float | None = None
     response: Any = None
     error: PingPongError | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     is_sent: bool = False
     is_billed: bool = False
     is_cached: bool = False
@@ -271,8 +272,9 @@ class Attempts:
         info = trip.info
         wire: WireRequest = trip.endpoint.codec.encode(info.request, info.card, is_stream=info.is_stream)
         if not self.is_simulated:
-            headers = {**wire.headers, **await trip.target.driver.credentials.headers()}
-            wire = WireRequest(wire.method, wire.target, headers, wire.body)
+            keys = await trip.target.driver.credentials.headers()
+            trip.secrets = tuple(value.rpartition(" ")[2] for value in keys.values())
+            wire = WireRequest(wire.method, wire.target, {**wire.headers, **keys}, wire.body)
         trip.run.reserve(info)
         self.ledger.record(info)
         trip.is_sent = trip.is_billed = True
@@ -297,6 +299,10 @@ class Attempts:
         if isinstance(error, ConnectionFailed) and not trip.events:
             trip.is_billed = False
         error.provider, error.model = error.provider or card.provider, error.model or card.model
+        for secret in trip.secrets:
+            # Some providers repeat the key that they refuse.
+            if secret and secret in error.message:
+                error.args = (error.message.replace(secret, "***"), *error.args[1:])
         trip.response, trip.error = None, error
         return error
 
