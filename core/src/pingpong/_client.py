@@ -133,7 +133,7 @@ class Client:
     Sends requests. Use it as an async context manager, or call `aclose()`.
 
     Args:
-        config: How to behave; `Client.from_file`, `from_env` and `from_options` make one.
+        config: How to behave, as `Config(strategy=…, drivers={…}, …)`; `from_file` and `from_env` read one.
         env: The environment; keys are read from it when a driver is made.
         transport: The way to every provider, instead of the configured one; it is not closed by the client.
         http_client: Your own `httpx.AsyncClient`, used instead of one of ours and not closed.
