@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -84,6 +84,10 @@ def _messages(value: str | Message | Sequence[Message]) -> tuple[Message, ...]:
     return (value,) if isinstance(value, Message) else tuple(value)
 
 
+def _tools(value: Iterable[Tool]) -> tuple[Tool, ...]:
+    return tuple(value)
+
+
 def _strings(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -116,7 +120,7 @@ class Request:
     messages: tuple[Message, ...] = field(converter=_messages)
     model: str | None = field(default=None, kw_only=True)
     strategy: str | None = field(default=None, kw_only=True)
-    tools: tuple[Tool, ...] = field(default=(), converter=tuple, kw_only=True)
+    tools: tuple[Tool, ...] = field(default=(), converter=_tools, kw_only=True)
     tool_choice: ToolChoice | None = field(default=None, kw_only=True)
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
     output_schema: OutputSchema | None = field(default=None, kw_only=True)
