@@ -1,0 +1,1 @@
+"""The simulator: every driver's server half, with seeded answers and faults on demand."""
