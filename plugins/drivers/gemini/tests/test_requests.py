@@ -34,7 +34,7 @@ from pingpong import (
 )
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-NO_ID = Opaque("gemini", '{"functionCall":{"id":null}}')
+NO_ID = Opaque("gemini", '{"thoughtSignature":"c2ln","functionCall":{"id":null}}')
 SIGNED = Opaque("gemini", '{"thoughtSignature":"c2ln"}')
 HI = {"role": "user", "parts": [{"text": "hi"}]}
 CALLS = (ToolCall("call_0", "f", '{"a":1}', NO_ID), ToolCall("id1", "f", "{}"))
@@ -207,7 +207,7 @@ BOTH_WAYS: dict[str, tuple[Request, dict[str, Any]]] = {
                 {
                     "role": "model",
                     "parts": [
-                        {"functionCall": {"name": "f", "args": {"a": 1}}},
+                        {"functionCall": {"name": "f", "args": {"a": 1}}, "thoughtSignature": "c2ln"},
                         {"functionCall": {"id": "id1", "name": "f", "args": {}}},
                         {"text": "r", "thought": True, "thoughtSignature": "c2ln"},
                         {"text": "", "thoughtSignature": "c2ln"},
@@ -333,8 +333,20 @@ def test_another_providers_attachments_are_left_out(body_of: Callable[..., Any])
     """Foreign attachments never reach the wire, and foreign parts only fall away where the caller allows it."""
     theirs = Opaque("openai", '{"id":"x"}')
     parts = (Reasoning("", theirs), Text("a", theirs), theirs, ToolCall("c", "f", "{}", theirs))
-    body = body_of(Request((user("hi"), assistant(parts)), on_unsupported="drop"))
+    body = body_of(Request((user("hi"), assistant(parts)), on_unsupported="drop"), "gemini-2.5-flash")
     assert body["contents"][1]["parts"] == [{"text": "a"}, {"functionCall": {"id": "c", "name": "f", "args": {}}}]
+
+
+def test_calls_of_other_models_are_marked_where_calls_are_signed(
+    body_of: Callable[..., Any], parsed: Callable[[object], Request]
+) -> None:
+    """Gemini 3 gets the documented mark on a turn's first call, which the dialect reads over; older models get none."""
+    request = Request((user("hi"), assistant((Text("a"), ToolCall("x", "f", "{}"), ToolCall("y", "f", "{}")))))
+    body = body_of(request)
+    marks = [part.get("thoughtSignature") for part in body["contents"][1]["parts"]]
+    assert marks == [None, "skip_thought_signature_validator", None]
+    assert parsed(body) == request
+    assert "skip" not in json.dumps(body_of(request, "gemini-2.5-pro"))
 
 
 def test_a_reference_of_this_provider_is_sent_verbatim(body_of: Callable[..., Any]) -> None:
@@ -416,7 +428,7 @@ def test_what_a_client_sends_comes_out_unchanged(
 ) -> None:
     """Answers of tools and server-side parts survive reading and writing, with nothing added: no id above all."""
     contents = [HI, {"role": "model", "parts": [{"functionCall": {**call, "args": {}}}]}, {"role": "user", "parts": [part]}]
-    assert body_of(parsed({"contents": contents}))["contents"] == contents
+    assert body_of(parsed({"contents": contents}), "gemini-2.5-flash")["contents"] == contents
 
 
 def test_a_changed_answer_of_a_tool_changes_the_wire(parsed: Callable[[object], Request], body_of: Callable[..., Any]) -> None:

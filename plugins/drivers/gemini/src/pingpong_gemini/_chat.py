@@ -27,7 +27,7 @@ from pingpong_gemini._contents import contents_to_wire, messages_from_wire
 from pingpong_gemini._errors import REQUEST_ID, error_from_wire, error_to_wire
 from pingpong_gemini._json import PROVIDER, Json, camel, encode, json_value
 from pingpong_gemini._render import JSON_HEADERS, SSE_HEADERS, GeminiStreamRenderer, headers_of, response_to_wire
-from pingpong_gemini._settings import settings_from_wire, settings_to_wire
+from pingpong_gemini._settings import is_older, settings_from_wire, settings_to_wire
 from pingpong_gemini._stream import GeminiStreamDecoder
 
 GENERATE_PATH = "/v1beta/models/{model}:generateContent"
@@ -42,7 +42,7 @@ def request_body(request: Request, model: str) -> Json:
     Raises:
         UnsupportedParameter, InvalidRequestError: Something in it that this wire cannot carry.
     """
-    return {**contents_to_wire(request), **settings_to_wire(request, model)}
+    return {**contents_to_wire(request, needs_signatures=not is_older(model)), **settings_to_wire(request, model)}
 
 
 def body_object(wire: WireRequest) -> Json:

@@ -6,7 +6,11 @@ tools are user content; those of messages in a row go into one content, as the A
 Google matches an answer with its call by id where there is one, else by name and order; so where a call came without an id,
 none is sent with its answer.
 
-Source: https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs/function-calling
+Gemini 3 and later refuse a turn whose first call bears no signature. A call that another model made has none, so there the
+mark goes out that the provider documents for such histories; the dialect reads over it.
+
+Source: https://ai.google.dev/api/caching#Content, https://ai.google.dev/gemini-api/docs/function-calling,
+https://ai.google.dev/gemini-api/docs/thought-signatures
 """
 
 from __future__ import annotations
@@ -19,10 +23,13 @@ from pingpong import InvalidRequestError, Message, Opaque, Part, Reasoning, Requ
 from pingpong_gemini._json import PROVIDER, Json, attached, camel, json_text, opaque_of
 from pingpong_gemini._parts import part_from_wire, part_to_wire
 
+UNSIGNED = "skip_thought_signature_validator"
+"""Stands for the signature of a call that another model made."""
 
-def contents_to_wire(request: Request) -> Json:
+
+def contents_to_wire(request: Request, *, needs_signatures: bool) -> Json:
     """
-    `systemInstruction`, where there is one, and `contents`.
+    `systemInstruction`, where there is one, and `contents`, for a model that needs calls to be signed or not.
 
     Raises:
         UnsupportedParameter, InvalidRequestError: As `part_to_wire`.
@@ -39,7 +46,11 @@ def contents_to_wire(request: Request) -> Json:
         elif message.role is Role.tool and last is Role.tool:
             contents[-1]["parts"] += parts
         elif parts:
-            contents.append({"role": "model" if message.role is Role.assistant else "user", "parts": parts})
+            is_model = message.role is Role.assistant
+            contents.append({"role": "model" if is_model else "user", "parts": parts})
+            call = next((part for part in parts if is_model and "functionCall" in part), None)
+            if call is not None and needs_signatures:
+                call.setdefault("thoughtSignature", UNSIGNED)
             last = message.role
     return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": contents}
 
@@ -88,7 +99,7 @@ def messages_from_wire(body: Json) -> tuple[Message, ...]:
     for i, content in enumerate(contents):
         values = _parts_of(content, f"contents[{i}]")
         if camel(content).get("role") == "model":
-            parts = tuple(part_from_wire(value, n) for n, value in enumerate(values))
+            parts = tuple(part_from_wire(_without_mark(value), n) for n, value in enumerate(values))
             open_calls = [p for p in parts if isinstance(p, ToolCall)]
             messages.append(Message(Role.assistant, parts))
         else:
@@ -108,6 +119,11 @@ def _parts_of(content: object, at: str) -> list[object]:
     if not isinstance(parts, list) or not all(isinstance(p, dict) for p in parts):
         raise InvalidRequestError(f"{at}.parts: give a list of parts.")
     return parts
+
+
+def _without_mark(value: object) -> Json:
+    part = camel(value)
+    return {k: v for k, v in part.items() if not (k == "thoughtSignature" and v == UNSIGNED)}
 
 
 def _spoken(value: object, index: int) -> Part:

@@ -119,7 +119,7 @@ def _thinking(request: Request, model: str, given: Json) -> Json:
     amount: Json = {}
     if budget is not None:
         amount = {"thinkingBudget": budget}
-    elif effort is not None and _takes_budget(model):
+    elif effort is not None and is_older(model):
         amount = {"thinkingBudget": _known(_BUDGET_OF_EFFORT, effort, model)}
     elif effort is not None:
         amount = {"thinkingLevel": _known({level: level for level in _LEVELS}, effort, model)}
@@ -127,7 +127,8 @@ def _thinking(request: Request, model: str, given: Json) -> Json:
     return {**shown, **given, **amount}
 
 
-def _takes_budget(model: str) -> bool:
+def is_older(model: str) -> bool:
+    """Whether the model is from before Gemini 3: it takes a budget of thoughts instead of a level, and calls unsigned."""
     return model.startswith(("gemini-1", "gemini-2", "gemini-robotics-er-1.5"))
 
 
