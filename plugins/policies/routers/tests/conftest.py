@@ -38,7 +38,7 @@ def make_query(router: Router, cards: tuple[Card, ...], request: Request | None 
 
 def _price(amounts: tuple[int, int], tier: int | None) -> Price:
     input_usd, output_usd = (Decimal(n) / 1000 for n in amounts)
-    dearer = (PriceTier(above_input_tokens=tier, input_usd_per_mtok=2 * input_usd, output_usd_per_mtok=output_usd),)
+    dearer = (PriceTier(above_input_tokens=tier or 1, input_usd_per_mtok=2 * input_usd, output_usd_per_mtok=output_usd),)
     return Price(
         input_usd_per_mtok=input_usd, output_usd_per_mtok=output_usd, tiers=dearer if tier else (),
         source_url="", as_of=date(2026, 1, 1),
@@ -67,7 +67,7 @@ def tables(draw: st.DrawFn) -> tuple[Card, ...]:
 @st.composite
 def situations(draw: st.DrawFn) -> tuple[tuple[Card, ...], dict[str, Any]]:
     """Cards and what `make_query` takes beside them."""
-    cards = draw(tables())
+    cards: tuple[Card, ...] = draw(tables())
     request = Request(
         "hi",
         max_output_tokens=draw(st.none() | st.integers(1, 6000)),
@@ -79,7 +79,7 @@ def situations(draw: st.DrawFn) -> tuple[tuple[Card, ...], dict[str, Any]]:
         input_tokens=draw(st.integers(0, 6000)),
         is_stream=draw(st.booleans()),
     )
-    out = draw(st.sets(st.sampled_from([c.id for c in cards]))) if cards and draw(st.booleans()) else set()
+    out = draw(st.lists(st.sampled_from([c.id for c in cards]))) if cards and draw(st.booleans()) else []
     budget = draw(st.none() | st.decimals(0, 1, places=5))
     state = State(unavailable=dict.fromkeys(out, "no key: set A_KEY"), budget_left_usd=budget)
     return cards, {"request": request, "signals": signals, "state": state}

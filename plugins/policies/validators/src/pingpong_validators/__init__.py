@@ -1,0 +1,1 @@
+"""Validators that come with Ping-Pong; `plugin` declares them."""
