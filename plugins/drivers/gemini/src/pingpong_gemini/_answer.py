@@ -27,7 +27,6 @@ from pingpong import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
-    Usage,
 )
 
 from pingpong_gemini._errors import error_from_body
@@ -56,7 +55,7 @@ class Answer:
         self._finish: FinishReason | None = None
         self._has_candidate = False
         self._is_blocked = False
-        self._usage: Usage | None = None
+        self._counts: Json = {}
         self._rest: Json = {}
 
     @property
@@ -92,7 +91,8 @@ class Answer:
             if not candidate.pop("index", None):
                 events += self._take_candidate(candidate)
                 break
-        self._take_feedback(body.get("promptFeedback"))
+        if "promptFeedback" in body:
+            self._take_feedback(body["promptFeedback"])
         return events
 
     def _start(self, body: Json) -> list[Event]:
@@ -105,13 +105,12 @@ class Answer:
         return [StreamStart(PROVIDER, self._model, self._response_id, self._request_id)]
 
     def _take_usage(self, value: object) -> None:
-        """Counts are repeated as they grow, so the last ones hold."""
+        """Counts are repeated as they grow, so the last ones hold; they are read when the answer ends."""
         meta = camel(value)
-        if meta:
-            if not KNOWN_COUNTS.isdisjoint(meta):
-                self._usage = usage_from_wire(meta)
-            if extra := {k: v for k, v in meta.items() if k not in KNOWN_COUNTS}:
-                self._rest["usageMetadata"] = {**self._rest.get("usageMetadata", {}), **extra}
+        if not KNOWN_COUNTS.isdisjoint(meta):
+            self._counts = meta
+        if extra := meta.keys() - KNOWN_COUNTS:
+            self._rest.setdefault("usageMetadata", {}).update({name: meta[name] for name in sorted(extra)})
 
     def _take_feedback(self, feedback: object) -> None:
         reason = block_word(camel(feedback).get("blockReason"))
@@ -183,10 +182,10 @@ class Answer:
             self._finish = FinishReason.content_filter
         else:
             self._finish = finish_from_wire(self._raw_finish or "", has_calls=has_calls)
-        return [*events, StreamEnd(self._finish, self._raw_finish, None, self._usage, opaque_of(self._rest))]
+        return [*events, StreamEnd(self._finish, self._raw_finish, None, usage_from_wire(self._counts), opaque_of(self._rest))]
 
-    def response(self) -> Response:
-        """The answer, or what there is of it; before `end` it has no finish reason."""
+    def response(self, raw: bytes | None = None) -> Response:
+        """The answer with its body, or what there is of it; before `end` it has no finish reason."""
         open_part = () if self._open is None else (self._open("".join(self._pieces)),)
         return Response(
             provider=PROVIDER,
@@ -196,8 +195,9 @@ class Answer:
             parts=(*self._parts, *open_part),
             finish_reason=self._finish,
             raw_finish_reason=self._raw_finish if self._finish else None,
-            usage=self._usage,
+            usage=usage_from_wire(self._counts),
             opaque=opaque_of(self._rest) if self._finish else None,
+            raw=raw,
         )
 
 

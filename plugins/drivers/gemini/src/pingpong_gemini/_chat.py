@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attrs import evolve
 from pingpong import (
     Card,
     InvalidRequestError,
@@ -115,14 +114,14 @@ class ChatCodec:
                 "Gemini's answer has no candidate and no reason for it.", provider=PROVIDER, status=wire.status
             )
         answer.end()
-        return evolve(answer.response(), raw=wire.body)
+        return answer.response(wire.body)
 
     def _decode_stream(self, wire: WireResponse) -> Response:
         decoder = self.stream_decoder(wire.headers)
         for event in (*decoder.feed(wire.body), *decoder.close()):
             if isinstance(event, StreamError):
                 raise event.error
-        return evolve(decoder.answer.response(), raw=wire.body)
+        return decoder.answer.response(wire.body)
 
     def stream_decoder(self, headers: Mapping[str, str]) -> GeminiStreamDecoder:
         """A fresh decoder for one streamed body."""

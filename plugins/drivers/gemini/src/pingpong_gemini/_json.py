@@ -46,8 +46,10 @@ def json_value(data: bytes | str) -> Any:
 
 def camel(value: object) -> Json:
     """The object with its own keys in lowerCamelCase; {} for anything that is no object. Values are left as they are."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return {}
+    if "_" not in "".join(value):
+        return dict(value)
     return {_SNAKE.sub(lambda m: m.group(1).upper(), key) if "_" in key else key: v for key, v in value.items()}
 
 

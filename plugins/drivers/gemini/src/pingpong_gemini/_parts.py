@@ -54,6 +54,8 @@ def part_from_wire(value: object, index: int) -> Part:
         index: The part's position in its message; names a tool call to which the wire gave no id.
     """
     part = camel(value)
+    if len(part) == 1 and isinstance(text := part.get("text"), str):
+        return Text(text)
     kind = next((k for k in _KINDS if isinstance(part.get(k), dict)), None)
     inner = camel(part.pop(kind)) if kind else {}
     try:

@@ -17,7 +17,7 @@ _COUNTS = frozenset({"minItems", "maxItems", "minProperties", "maxProperties", "
 def json_schema_from_openapi(schema: Mapping[str, Any]) -> Json:
     """The JSON Schema of the same meaning: types in lower case, `nullable` as a type, 64-bit counts as numbers."""
     out: Json = {}
-    for key, value in camel(schema).items():
+    for key, value in camel(dict(schema)).items():
         if key == "type" and isinstance(value, str):
             out[key] = value.lower()
         elif key == "properties" and isinstance(value, Mapping):

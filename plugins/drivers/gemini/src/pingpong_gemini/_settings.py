@@ -67,7 +67,7 @@ def _object(value: object, name: str) -> Json:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidRequestError(f"provider_options.gemini.{name}: give an object.")
-    return camel(value)
+    return camel(dict(value))
 
 
 def _list(value: object, name: str) -> list[Any]:
