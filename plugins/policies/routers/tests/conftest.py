@@ -79,7 +79,7 @@ def situations(draw: st.DrawFn) -> tuple[tuple[Card, ...], dict[str, Any]]:
         input_tokens=draw(st.integers(0, 6000)),
         is_stream=draw(st.booleans()),
     )
-    out = draw(st.lists(st.sampled_from([c.id for c in cards]))) if cards and draw(st.booleans()) else []
+    out: list[str] = draw(st.lists(st.sampled_from([c.id for c in cards] or ["none:here"]), max_size=12))
     budget = draw(st.none() | st.decimals(0, 1, places=5))
     state = State(unavailable=dict.fromkeys(out, "no key: set A_KEY"), budget_left_usd=budget)
     return cards, {"request": request, "signals": signals, "state": state}

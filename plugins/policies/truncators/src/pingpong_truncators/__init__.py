@@ -1,0 +1,1 @@
+"""Truncators that come with Ping-Pong; `plugin` declares them."""
