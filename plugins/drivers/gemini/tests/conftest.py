@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from pingpong import Card, Driver, DriverOptions, Event
+from attrs import evolve
+from pingpong import Card, Driver, DriverOptions, Event, Request, WireRequest
 from pingpong_gemini.driver import make
 from pingpong_gemini.plugin import RECORD
 
@@ -46,3 +48,28 @@ def events_of(endpoint: Callable[[str], Any]) -> Callable[[Sequence[bytes]], lis
 def python() -> Callable[[str], str]:
     """What a fresh interpreter prints."""
     return lambda code: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def body_of(endpoint: Callable[[str], Any], card: Card) -> Callable[..., Any]:
+    """The body of a request, by default for a model that takes thinking levels."""
+
+    def encode(request: Request, model: str = card.model) -> Any:
+        wire = endpoint("generateContent").codec.encode(request, evolve(card, model=model), is_stream=False)
+        return json.loads(wire.body)
+
+    return encode
+
+
+@pytest.fixture
+def parsed(endpoint: Callable[[str], Any]) -> Callable[[object], Request]:
+    """The request that a body asks."""
+
+    def parse(body: object) -> Request:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        wire = WireRequest("POST", "/v1beta/models/m:generateContent", {}, data)
+        request = endpoint("generateContent").dialect.parse(wire, {"model": "m"}).request
+        assert isinstance(request, Request)
+        return request
+
+    return parse
