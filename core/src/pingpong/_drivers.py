@@ -33,7 +33,10 @@ class StreamDecoder(Protocol):
         """Events that this chunk completes, in any partition of the body; an error in the stream is a `StreamError`."""
 
     def close(self) -> Sequence[Event]:
-        """The body ended: nothing after a terminal event, else one `StreamError` of `StreamTruncated`."""
+        """
+        The body ended: nothing after a terminal event; else a `StreamEnd` where this wire ends with its body, or one
+        `StreamError` of `StreamTruncated`.
+        """
 
 
 class Codec(Protocol[Req_contra, Res_co]):

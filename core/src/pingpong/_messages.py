@@ -104,7 +104,7 @@ class ToolCall:
     opaque: Opaque | None = None
 
 
-def _parts(value: str | Part | tuple[Part, ...] | list[Part]) -> tuple[Part, ...]:
+def _parts(value: Content) -> tuple[Part, ...]:
     if isinstance(value, str):
         return (Text(value),)
     return tuple(value) if isinstance(value, list | tuple) else (value,)
@@ -122,6 +122,8 @@ class ToolCallResponse:
 
 
 Part = Text | Reasoning | Image | Audio | File | ToolCall | ToolCallResponse | Opaque
+Content = str | Part | tuple[Part, ...] | list[Part]
+"""What stands for parts wherever they are taken."""
 
 
 @frozen
@@ -150,21 +152,21 @@ def text_of(parts: tuple[Part, ...]) -> str:
     return "".join(p.text for p in parts if isinstance(p, Text))
 
 
-def system(content: str | tuple[Part, ...]) -> Message:
+def system(content: Content) -> Message:
     """A system message."""
     return Message(Role.system, content)
 
 
-def user(content: str | tuple[Part, ...]) -> Message:
+def user(content: Content) -> Message:
     """A user's message."""
     return Message(Role.user, content)
 
 
-def assistant(content: str | tuple[Part, ...]) -> Message:
+def assistant(content: Content) -> Message:
     """A model's earlier answer."""
     return Message(Role.assistant, content)
 
 
-def tool_result(call: ToolCall, content: str | tuple[Part, ...], *, is_error: bool = False) -> Message:
+def tool_result(call: ToolCall, content: Content, *, is_error: bool = False) -> Message:
     """The message that answers one tool call."""
     return Message(Role.tool, (ToolCallResponse(call.call_id, content, call.name, is_error),))
