@@ -205,17 +205,22 @@ def render_error(error: PingPongError) -> WireResponse:
 
 
 def error_body(error: PingPongError) -> dict[str, Any]:
-    """The `error` object that tells an error inside a stream."""
-    return _told(error)[1]
+    """The `error` object that tells an error inside a stream, where no status helps: its words alone give the class back."""
+    _, kind, code = _told_as(error)
+    words = next((w for w in (error.code, code) if _class_of(None, w, kind) is _class_of(None, code, kind)), code)
+    return {"message": error.message, "type": kind, "param": None, "code": words}
+
+
+def _told_as(error: PingPongError) -> tuple[int, str, str | None]:
+    return next((status, kind, code) for cls, status, kind, code in _TOLD if isinstance(error, cls))
 
 
 def _told(error: PingPongError) -> tuple[int, dict[str, Any]]:
-    told_status, kind, told_code = next((s, k, c) for cls, s, k, c in _TOLD if isinstance(error, cls))
+    told_status, kind, told_code = _told_as(error)
     wanted = _class_of(told_status, told_code, kind)
-    status = error.status if error.status is not None and error.status >= 400 else told_status
-    code = error.code
-    if _class_of(status, code, kind) is not wanted:
-        code = told_code
-    if _class_of(status, code, kind) is not wanted:
-        status = told_status
-    return status, {"message": error.message, "type": kind, "param": None, "code": code}
+    own_status = error.status if error.status is not None and error.status >= 400 else told_status
+    # What came without a code or type goes out without: a made-up word would come back as the provider's.
+    own_kind = kind if error.code is not None else None
+    tellings = ((own_status, error.code, own_kind), (own_status, told_code, kind), (told_status, told_code, kind))
+    status, code, own_kind = next(telling for telling in tellings if _class_of(*telling) is wanted)
+    return status, {"message": error.message, "type": own_kind, "param": None, "code": code}

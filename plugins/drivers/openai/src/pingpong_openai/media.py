@@ -56,6 +56,15 @@ def file_id_of(part: Image | File, provider: str) -> str | None:
     return file_id if isinstance(file_id, str) else None
 
 
+def file_from_wire(text: str, name: str | None, field: str) -> File:
+    """The file in a `file_data` field: a data URL, or bare base64 whose type only its name tells."""
+    data, media_type, bare = split_url(text, field)
+    if bare is not None:
+        is_pdf = (name or "").lower().endswith(".pdf")
+        data, media_type = from_base64(bare, field), "application/pdf" if is_pdf else "application/octet-stream"
+    return File(data=data, media_type=media_type, name=None if name == _made_up_name(media_type) else name)
+
+
 def file_reference(provider: str, file_id: str) -> Opaque:
     """What `file_id_of` reads."""
     return Opaque(provider, json_text({"file_id": file_id}))
@@ -64,11 +73,6 @@ def file_reference(provider: str, file_id: str) -> Opaque:
 def file_name(part: File) -> str:
     """The file's name; the provider insists on one with bytes, so it is made up where the caller gave none."""
     return part.name or _made_up_name(part.media_type)
-
-
-def given_name(name: str | None, media_type: str | None) -> str | None:
-    """The name a client gave, None where `file_name` made it up."""
-    return None if name == _made_up_name(media_type) else name
 
 
 def _made_up_name(media_type: str | None) -> str:

@@ -26,7 +26,7 @@ from pingpong_openai.chat.answer import WIRE
 from pingpong_openai.chat.encode import TOOL_FAILED
 from pingpong_openai.fields import listed, named_results, number, text_in, whole
 from pingpong_openai.jsonwire import kept, kept_if_any
-from pingpong_openai.media import audio_from_input, file_reference, from_base64, given_name, split_url
+from pingpong_openai.media import audio_from_input, file_from_wire, file_reference, split_url
 
 _ROLES = {"system": Role.system, "developer": Role.system, "user": Role.user, "assistant": Role.assistant}
 _CANONICAL = frozenset(
@@ -175,11 +175,7 @@ def _content_part(provider: str, wire: Any, where: str) -> Part:
 def _file(provider: str, wire: Mapping[str, Any], where: str) -> File:
     if isinstance(wire.get("file_id"), str):
         return File(opaque=file_reference(provider, wire["file_id"]))
-    text = text_in(wire, "file_data", f"{where}.file")
-    data, media_type, url = split_url(text, f"{where}.file.file_data")
-    if url is not None:
-        data = from_base64(url, f"{where}.file.file_data")
-    return File(data=data, media_type=media_type, name=given_name(wire.get("filename"), media_type))
+    return file_from_wire(text_in(wire, "file_data", f"{where}.file"), wire.get("filename"), f"{where}.file.file_data")
 
 
 def _assistant(provider: str, wire: Mapping[str, Any], where: str) -> tuple[Part, ...]:

@@ -138,7 +138,7 @@ def runs(provider: str, parts: tuple[Part, ...]) -> Iterator[tuple[str, dict[str
     def place(part: Part) -> tuple[str, object]:
         said = attached(part if isinstance(part, Opaque) else getattr(part, "opaque", None), provider, WIRE)
         if isinstance(part, Text) or "content" in said:
-            return "message", said.get("id")
+            return "message", (said.get("id"), said.get("phase"))
         if isinstance(part, Reasoning):
             return "reasoning", said.get("id")
         return ("call" if isinstance(part, ToolCall) else "item" if "item" in said else "other"), id(part)

@@ -25,7 +25,7 @@ from pingpong import (
 from pingpong_openai.chat.encode import TOOL_FAILED
 from pingpong_openai.fields import named_results, number, text_in, whole
 from pingpong_openai.jsonwire import kept, kept_if_any
-from pingpong_openai.media import file_reference, from_base64, given_name, split_url
+from pingpong_openai.media import file_from_wire, file_reference, split_url
 from pingpong_openai.responses.encode import INCLUDED
 from pingpong_openai.responses.items import CALL_TYPES, WIRE, is_custom_call, parts_from_item
 
@@ -213,7 +213,4 @@ def _file(provider: str, wire: Mapping[str, Any], where: str) -> File:
         return File(opaque=file_reference(provider, wire["file_id"]))
     if isinstance(wire.get("file_url"), str):
         return File(url=wire["file_url"], name=wire.get("filename"))
-    data, media_type, url = split_url(text_in(wire, "file_data", where), f"{where}.file_data")
-    if url is not None:
-        data = from_base64(url, f"{where}.file_data")
-    return File(data=data, media_type=media_type, name=given_name(wire.get("filename"), media_type))
+    return file_from_wire(text_in(wire, "file_data", where), wire.get("filename"), f"{where}.file_data")

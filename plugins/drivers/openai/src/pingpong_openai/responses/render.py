@@ -114,6 +114,7 @@ class ResponsesStreamRenderer:
         self._count = 0
         self._output: dict[int, dict[str, Any]] = {}
         self._waiting: tuple[int, Text] | None = None
+        self._last_text: tuple[int, Text] | None = None
 
     def render(self, event: Event) -> bytes:
         """The wire events that tell this event."""
@@ -198,7 +199,7 @@ class ResponsesStreamRenderer:
     def _part_end(self, index: int, part: Part) -> bytes:
         if isinstance(part, Text):
             begun = self._begin_text(index)
-            self._waiting = (index, part)
+            self._waiting = self._last_text = (index, part)
             return begun
         items = output_from_parts(self._provider, (part,), None, first=self._numbers.get(index, self._count))
         if not items:
@@ -238,7 +239,13 @@ class ResponsesStreamRenderer:
         return told + self._item_done(index, item)
 
     def _end(self, event: StreamEnd) -> bytes:
-        last = self._end_waiting(is_refusal=event.finish_reason is FinishReason.refusal)
+        is_refusal = event.finish_reason is FinishReason.refusal
+        last = self._end_waiting(is_refusal=is_refusal)
+        if is_refusal and self._last_text is not None:
+            # Where other parts followed the text, only the whole answer can still call it a refusal.
+            index, part = self._last_text
+            n = self._number(index)
+            self._output[n] = output_from_parts(self._provider, (part,), part, first=n)[0]
         head = {**self._head, "output": [self._output[n] for n in sorted(self._output)]}
         body = ended(self._provider, head, (event.finish_reason, event.raw_finish_reason), event.usage, event.opaque)
         kind = body["status"] if body["status"] in ("completed", "incomplete", "cancelled") else "incomplete"

@@ -93,12 +93,22 @@ class ItemFold:
             return []
         self._done[n] = item
         events: list[Event] = []
-        for key, part in parts_from_item(self._provider, item):
+        parts = parts_from_item(self._provider, item)
+        self._adopt_strays(n, {key for key, _ in parts})
+        for key, part in parts:
             slot = self._slot(n, key)
             if slot not in self._told:
                 events.extend(_untold(slot, part))
             events.append(PartEnd(slot, part))
         return events
+
+    def _adopt_strays(self, n: int, keys: set[Key]) -> None:
+        # Deltas may name another place than the finished item does: reasoning streamed as a summary, kept as content.
+        strays = [(place, slot) for place, slot in self._slots.items() if place[0] == n and place[1] not in keys]
+        untold = sorted(key for key in keys if (n, key) not in self._slots)
+        for (place, slot), key in zip(strays, untold, strict=False):
+            del self._slots[place]
+            self._slots[n, key] = slot
 
     def end_all(self, output: Sequence[dict[str, Any]]) -> list[Event]:
         """The items of the whole answer that no event told to be done."""
@@ -189,7 +199,7 @@ class ResponsesStreamDecoder:
             self._fail(error_from_body(self._provider, error_in(body.error), None))
         elif kind in _TERMINAL:
             self._told.extend(self._fold.end_all(body.output or ()))
-            self._told.append(end_from_body(self._provider, body, self._fold.items))
+            self._told.append(end_from_body(self._provider, body, body.output or self._fold.items))
             self._is_over = True
 
     def _fail(self, error: PingPongError) -> None:

@@ -1,0 +1,400 @@
+"""Chat completions: what the wire's odd corners mean, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from attrs import evolve
+from pingpong import (
+    Audio,
+    Card,
+    File,
+    FinishReason,
+    Image,
+    InvalidRequestError,
+    MalformedResponse,
+    Message,
+    Opaque,
+    PartEnd,
+    PingPongError,
+    RateLimited,
+    Request,
+    Response,
+    Role,
+    ServerError,
+    StreamEnd,
+    StreamError,
+    StreamStart,
+    StreamTruncated,
+    Text,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallResponse,
+    UnsupportedParameter,
+    Usage,
+    WireRequest,
+    WireResponse,
+    assistant,
+    response_from_events,
+    user,
+)
+
+
+def _answer(message: dict[str, Any], finish: str | None = "stop", **extra: Any) -> WireResponse:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    body = {"id": "chatcmpl-1", "model": "gpt-4.1", "choices": [choice], **extra}
+    return WireResponse(200, {}, json.dumps(body).encode())
+
+
+def _chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **extra: Any) -> bytes:
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}]
+    return b"data: " + json.dumps({"id": "chatcmpl-1", "model": "m", "choices": choices, **extra}).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def _events(chat: Any, *chunks: bytes) -> list[Any]:
+    decoder = chat.codec.stream_decoder({"x-request-id": "req_1"})
+    return [*decoder.feed(b"".join(chunks)), *decoder.close(), *decoder.feed(DONE), *decoder.close()]
+
+
+@pytest.mark.parametrize(
+    ("message", "finish", "expected"),
+    [
+        ({"content": "hi"}, "stop", FinishReason.stop),
+        ({"content": "hi"}, "length", FinishReason.length),
+        ({"content": None, "refusal": "no"}, "stop", FinishReason.refusal),
+        ({"content": "hi"}, "content_filter", FinishReason.content_filter),
+        ({"content": "hi"}, "function_call", FinishReason.tool_calls),
+        ({"content": "hi"}, "novel", FinishReason.unknown),
+        ({"content": "hi"}, None, FinishReason.unknown),
+    ],
+)
+def test_finish_reasons(chat: Any, message: dict[str, Any], finish: str | None, expected: FinishReason) -> None:
+    """A closed list; the provider's word is kept, and a refusal's words tell it from a stop."""
+    response = chat.codec.decode(_answer(message, finish))
+    assert (response.finish_reason, response.raw_finish_reason) == (expected, finish)
+
+
+def test_calls_of_all_kinds(chat: Any) -> None:
+    """Function, custom and legacy calls; no arguments are {}, malformed ones stay as written, a missing id is made up."""
+    calls = [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}},
+        {"id": "b", "type": "function", "function": {"name": "g", "arguments": '{"half'}},
+        {"id": "c", "type": "custom", "custom": {"name": "h", "input": "free text"}},
+    ]
+    message = {"content": "", "tool_calls": calls, "function_call": {"name": "old", "arguments": "{}"}}
+    parts = chat.codec.decode(_answer(message, "tool_calls")).parts
+    assert [(p.call_id, p.name, p.arguments) for p in parts] == [
+        ("a", "f", "{}"),
+        ("b", "g", '{"half'),
+        ("c", "h", "free text"),
+        ("call_3", "old", "{}"),
+    ]
+    assert [p.opaque and json.loads(p.opaque.json)["chat"]["type"] for p in parts] == [None, None, "custom", "function_call"]
+
+
+def test_further_choices_are_kept_whole(chat: Any) -> None:
+    """A response holds one answer; others are opaque, equal streamed or not, and left out of the next request."""
+    choices = [
+        {"index": 0, "message": {"content": "a"}, "finish_reason": "stop"},
+        {"index": 1, "message": {"content": "b"}, "finish_reason": "length", "logprobs": {"content": [{"token": "b"}]}},
+    ]
+    body = {"id": "chatcmpl-1", "model": "m", "choices": choices}
+    whole = chat.codec.decode(WireResponse(200, {}, json.dumps(body).encode()))
+    assert whole.text == "a"
+    assert isinstance(whole.parts[1], Opaque)
+    deltas = [{**{k: v for k, v in c.items() if k != "message"}, "delta": c["message"]} for c in choices]
+    chunks = [b"data: " + json.dumps({**body, "choices": [delta]}).encode() + b"\n\n" for delta in reversed(deltas)]
+    assert response_from_events(_events(chat, *chunks, DONE)).parts == whole.parts
+    again = chat.codec.encode(
+        Request((user("q"), whole.message)), Card(provider="openai", model="m", endpoints=()), is_stream=False
+    )
+    assert json.loads(again.body)["messages"][1] == {"role": "assistant", "content": "a"}
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        (None, None),
+        ({"prompt_tokens": 3, "completion_tokens": 2}, Usage(uncached_input_tokens=3, visible_output_tokens=2)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 9,
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3, "audio_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 3},
+            },
+            Usage(
+                uncached_input_tokens=1,
+                cache_read_tokens=4,
+                cache_write_tokens=3,
+                input_audio_tokens=2,
+                visible_output_tokens=1,
+                reasoning_tokens=5,
+                output_audio_tokens=3,
+            ),
+        ),
+        (
+            {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 9}},
+            Usage(cache_read_tokens=3, visible_output_tokens=2),
+        ),
+        ({"prompt_tokens": -1, "completion_tokens": 2}, None),
+        ({"prompt_tokens": 3.5, "completion_tokens": 2}, None),
+        ({"prompt_tokens": 3, "completion_tokens": "2"}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": True}}, None),
+        ("many", None),
+    ],
+)
+def test_usage_is_disjoint_or_unknown(chat: Any, usage: Any, expected: Usage | None) -> None:
+    """Parts are taken out of their totals; absent or garbage usage is None, never zeros."""
+    assert chat.codec.decode(_answer({"content": "hi"}, usage=usage)).usage == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":[{"index":0}]}',
+        b'{"choices":[{"message":{"content":5}}]}',
+        b'{"choices":[{"message":{"content":"\xff"}}]}',
+        b'{"choices":[{"message":{"audio":{"data":"?"}}}]}',
+    ],
+)
+def test_a_broken_body_is_malformed(chat: Any, body: bytes) -> None:
+    """Missing fields, other types and bytes that are no text are the provider's fault, typed."""
+    with pytest.raises(MalformedResponse):
+        chat.codec.decode(WireResponse(200, {}, body))
+
+
+def test_an_error_inside_a_200_is_raised(chat: Any) -> None:
+    """By its code, whole and streamed, with what had arrived."""
+    error = {"error": {"message": "slow", "code": "rate_limit_exceeded"}}
+    with pytest.raises(RateLimited):
+        chat.codec.decode(WireResponse(200, {}, json.dumps(error).encode()))
+    events = _events(chat, _chunk({"content": "a"}), b"data: " + json.dumps(error).encode() + b"\n\n", DONE)
+    assert [e.kind for e in events] == ["start", "text", "error"]
+    assert isinstance(events[-1].error, RateLimited)
+    assert events[-1].partial.text == "a"
+
+
+def test_a_stream_in_order(chat: Any) -> None:
+    """Start, deltas as they come, whole parts, then usage that came after the finish reason, once."""
+    events = _events(
+        chat,
+        b'data: {"id":"","model":"","choices":[],"prompt_filter_results":[]}\n\n',
+        _chunk({"role": "assistant", "content": ""}, obfuscation="x"),
+        _chunk({"content": "a"}),
+        b": comment\n\ndata:\n\n",
+        _chunk({"annotations": [{"n": 1}]}),
+        _chunk({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]}),
+        _chunk({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}),
+        _chunk({}, "tool_calls"),
+        _chunk(None, usage={"prompt_tokens": 1, "completion_tokens": 1}, service_tier="flex"),
+        DONE,
+    )
+    text = Text("a", Opaque("openai", '{"chat":{"annotations":[{"n":1}]}}'))
+    usage = Usage(uncached_input_tokens=1, visible_output_tokens=1)
+    assert events == [
+        StreamStart("openai", "m", "chatcmpl-1", "req_1"),
+        TextDelta(0, "a"),
+        ToolCallDelta(1, "c", "f", "{}"),
+        PartEnd(0, text),
+        PartEnd(1, ToolCall("c", "f", "{}")),
+        StreamEnd(FinishReason.tool_calls, "tool_calls", None, usage, Opaque("openai", '{"chat":{"service_tier":"flex"}}')),
+    ]
+
+
+def test_a_refusal_streams_as_text(chat: Any) -> None:
+    """Refusal deltas are visible text and end in a refusal."""
+    events = _events(chat, _chunk({"refusal": "I "}), _chunk({"refusal": "cannot"}), _chunk({}, "stop"), DONE)
+    response = response_from_events(events)
+    assert (response.text, response.finish_reason) == ("I cannot", FinishReason.refusal)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "expected"),
+    [
+        ([], StreamTruncated),
+        ([DONE], StreamTruncated),
+        ([b'{"id":"x","choices":[]}'], StreamTruncated),
+        ([_chunk({"content": "a"}), _chunk({}, "stop")], StreamTruncated),
+        ([_chunk({"content": "a"}), b"data: {oops\n\n"], MalformedResponse),
+        ([_chunk({"audio": {"data": "?"}})], MalformedResponse),
+        ([b"data: 5\n\n"], MalformedResponse),
+        ([b'data: {"error":"down"}\n\n'], ServerError),
+    ],
+)
+def test_a_broken_stream_ends_in_one_error(chat: Any, chunks: list[bytes], expected: type[PingPongError]) -> None:
+    """No [DONE], no JSON, or an error: one error event, nothing after."""
+    events = _events(chat, *chunks)
+    assert sum(isinstance(event, StreamError) for event in events) == 1
+    assert isinstance(events[-1].error, expected)
+
+
+def test_done_without_a_finish_reason_is_unknown(chat: Any) -> None:
+    """The terminal marker came, so the answer is whole; why it ended is not invented."""
+    assert _events(chat, _chunk({"content": "a"}), DONE)[-1] == StreamEnd(FinishReason.unknown, None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        user((Image(opaque=Opaque("openai", '{"file_id":"f"}')),)),
+        user((Image(data=b"x"),)),
+        user((Audio(url="http://x.test/a.wav"),)),
+        user((Audio(data=b"x", media_type="audio/flac"),)),
+        user((File(url="http://x.test/a.pdf"),)),
+        user((ToolCallResponse("c", "x"),)),
+        assistant((Image(url="http://x.test/a.png"),)),
+        assistant((Audio(data=b"x"),)),
+        Message(Role.tool, (ToolCallResponse("c", (Image(url="http://x.test/a.png"),)),)),
+        user((Text("x", Opaque("openai", "{oops")),)),
+        user("\ud800"),
+    ],
+)
+def test_content_without_a_place_is_refused(chat: Any, card: Card, message: Message) -> None:
+    """What the wire cannot carry is the caller's error, never left out in silence."""
+    with pytest.raises(InvalidRequestError):
+        chat.codec.encode(Request((message,)), card, is_stream=False)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request((user((Text("x"), Opaque("gemini", "{}"))),)),
+        Request((user("x"), assistant((Text("y"), Opaque("anthropic", "{}"))))),
+        Request((user("x"), Message(Role.tool, (Opaque("anthropic", "{}"),)))),
+        Request("x", top_k=4),
+        Request("x", reasoning_budget_tokens=100),
+    ],
+)
+def test_what_may_be_dropped_is_dropped_on_request_only(chat: Any, card: Card, request_: Request) -> None:
+    """Foreign opaque parts and options without a field raise, unless the caller chose drop."""
+    with pytest.raises(UnsupportedParameter):
+        chat.codec.encode(request_, card, is_stream=False)
+    body = chat.codec.encode(evolve(request_, on_unsupported="drop"), card, is_stream=False).body
+    assert "top_k" not in json.loads(body)
+
+
+def test_foreign_attachments_are_left_out(chat: Any, card: Card) -> None:
+    """Another provider's signature on a text goes nowhere."""
+    wire = chat.codec.encode(Request((user((Text("x", Opaque("anthropic", '{"secret":1}')),)),)), card, is_stream=False)
+    assert json.loads(wire.body)["messages"] == [{"role": "user", "content": "x"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"model":"m"}',
+        b'{"messages":[]}',
+        b'{"model":"m","messages":[5]}',
+        b'{"model":"m","messages":[{"role":"oracle","content":"x"}]}',
+        b'{"model":"m","messages":[{"role":"user","content":5}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{}]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"x"}]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:x,y"}}]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"?","format":"wav"}}]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":[{"type":"hologram","hologram":{}}]}]}',
+        b'{"model":"m","messages":[{"role":"tool","content":"x"}]}',
+        b'{"model":"m","messages":[{"role":"assistant","tool_calls":[5]}]}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"temperature":"hot"}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"temperature":-1}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":"many"}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"tools":5}',
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]}',
+    ],
+)
+def test_a_bad_request_is_refused_by_name(chat: Any, body: bytes) -> None:
+    """Whatever a client sends is parsed or refused with the caller's error."""
+    with pytest.raises(InvalidRequestError):
+        chat.dialect.parse(WireRequest("POST", "/v1/chat/completions", {}, body), {})
+
+
+def test_what_clients_send_is_read(chat: Any) -> None:
+    """Old and new spellings, media, calls and results, and options kept under their own names."""
+    body = {
+        "model": "m",
+        "stream": True,
+        "stream_options": {"include_usage": True, "include_obfuscation": False},
+        "max_tokens": 7,
+        "stop": "END",
+        "response_format": {"type": "json_object"},
+        "tool_choice": {"type": "custom", "custom": {"name": "g"}},
+        "tools": [{"type": "custom", "custom": {"name": "g"}}, {"type": "function", "function": {"name": "f"}}],
+        "messages": [
+            {"role": "developer", "content": "be"},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,eA=="}},
+                    {"type": "input_audio", "input_audio": {"data": "eA==", "format": "mp3"}},
+                    {"type": "file", "file": {"file_id": "file-1"}},
+                    {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,eA=="}},
+                    {"type": "file", "file": {"filename": "b.pdf", "file_data": "eA=="}},
+                ],
+            },
+            {"role": "assistant", "content": None, "refusal": "no", "audio": {"id": "audio_1"}},
+            {"role": "assistant", "function_call": {"name": "old", "arguments": ""}},
+            {"role": "function", "name": "old", "content": "done"},
+            {"role": "assistant", "tool_calls": [{"id": "c", "type": "custom", "custom": {"name": "g", "input": "x"}}]},
+        ],
+    }
+    parsed = chat.dialect.parse(WireRequest("POST", "/", {}, json.dumps(body).encode()), {})
+    request = parsed.request
+    assert (parsed.is_stream, request.max_output_tokens, request.stop, request.tool_choice) == (True, 7, ("END",), None)
+    assert [tool.name for tool in request.tools] == ["f"]
+    assert request.provider_options["openai"].keys() == {"tools", "tool_choice", "response_format", "stream_options"}
+    image, audio, by_id, named, bare = request.messages[1].parts
+    assert (image.data, audio.media_type, named.name, named.data, bare.data) == (b"x", "audio/mpeg", "a.pdf", b"x", b"x")
+    assert by_id == File(opaque=Opaque("openai", '{"file_id":"file-1"}'))
+    assert request.messages[2].parts[0] == Text("no")
+    assert request.messages[4].parts[0] == ToolCallResponse("call_0", "done", "old")
+    again = chat.codec.encode(request, Card(provider="openai", model="m", endpoints=()), is_stream=True)
+    assert chat.dialect.parse(again, {}).request.messages[3:] == request.messages[3:]
+
+
+def test_usage_is_streamed_where_asked_for(chat: Any) -> None:
+    """A client that did not ask for usage gets no usage chunk."""
+    for asked in (False, True):
+        body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+        body |= {"stream_options": {"include_usage": True}} if asked else {}
+        parsed = chat.dialect.parse(WireRequest("POST", "/", {}, json.dumps(body).encode()), {})
+        renderer = chat.dialect.stream_renderer(parsed)
+        told = renderer.render(StreamStart("x", "m")) + renderer.render(StreamEnd(FinishReason.stop, usage=Usage()))
+        assert (b'"usage"' in told) is asked
+    assert chat.dialect.stream_headers(parsed)["content-type"].startswith("text/event-stream")
+
+
+def test_foreign_answers_are_told_in_our_words(chat: Any) -> None:
+    """Another provider's finish words give way to ours, and what this wire cannot show is left out."""
+    response = Response(
+        provider="anthropic",
+        model="m",
+        parts=(Opaque("anthropic", "{}"), Text("hi"), Image(url="http://x.test/a.png")),
+        finish_reason=FinishReason.length,
+        raw_finish_reason="max_tokens",
+    )
+    again = chat.codec.decode(chat.dialect.render(response))
+    assert (again.parts, again.raw_finish_reason) == ((Text("hi"),), "length")
+    paused = Response(provider="x", model="m", finish_reason=FinishReason.pause)
+    assert chat.codec.decode(chat.dialect.render(paused)).raw_finish_reason == "pause"
+    renderer = chat.dialect.stream_renderer()
+    renderer.render(StreamStart("x", "m"))
+    assert renderer.render(PartEnd(0, Image(url="http://x.test/a.png"))) == b""
+    call = renderer.render(PartEnd(1, ToolCall("c", "f", "{}")))
+    assert b'"name":"f"' in call
+    error = renderer.render(StreamError(RateLimited("slow")))
+    assert b'"type":"requests"' in error
