@@ -34,7 +34,7 @@ from pingpong._outcomes import Attempt, Decision, Outcome, Purpose, Report, Rese
 from pingpong._plans import Call
 from pingpong._policies import CallMiddleware, Ledger
 from pingpong._requests import EmbedRequest, Request, estimate_text_tokens
-from pingpong._responses import FinishReason, Response, Usage
+from pingpong._responses import FinishReason, Response, TokenCount, Usage
 from pingpong._wire import WireRequest, WireResponse, WireStream
 
 DRAIN_S = 0.2
@@ -328,8 +328,8 @@ class Attempts:
             first_content_ms=None if trip.content_at_s is None else (trip.content_at_s - trip.started_s) * 1000,
             usage=usage, cost_usd=cost_usd(usage, info.card.price) if usage else Decimal(0), held_usd=info.held_usd,
             error_kind=error.kind if error else None, error_message=str(error) if error else None,
-            response_id=told.response_id if told else None,
-            provider_request_id=(told.request_id if told else None) or (error.request_id if error else None),
+            response_id=getattr(told, "response_id", None),
+            provider_request_id=getattr(told, "request_id", None) or (error.request_id if error else None),
             tenant=request.tenant, user=request.user, tags=request.tags,
             is_cached=trip.is_cached, is_simulated=self.is_simulated,
         )  # fmt: skip
@@ -353,13 +353,14 @@ def _check_whole(response: Response, request: Request) -> None:
         raise StructuredOutputTruncated(message, partial=response)
 
 
-def _usage(trip: Trip, told: Response | None) -> Usage | None:
+def _usage(trip: Trip, told: Any) -> Usage | None:
     """The provider's count; our upper estimate where it may bill and did not say; None where nothing was billed."""
-    if trip.is_cached or not trip.is_billed:
+    if trip.is_cached or not trip.is_billed or isinstance(told, TokenCount):
         return None
     if told is not None and told.usage is not None:
-        return told.usage
-    known = told or response_from_events(trip.events)
+        usage: Usage = told.usage
+        return usage
+    known = told if isinstance(told, Response) else response_from_events(trip.events)
     written = known.text + known.reasoning + "".join(c.arguments for c in known.tool_calls)
     return Usage(
         uncached_input_tokens=trip.info.input_tokens,

@@ -304,7 +304,7 @@ class Client:
             return self._decision("model", Call(self.models.card(request.model).id), self._query(request), _pinned)
         name = request.strategy or self.config.strategy
         if name not in self._routers:
-            router: Router = self.make("routers", name, self.config.routers.get(name, {}))
+            router: Router = self.make("routers", name, {})
             self._routers[name] = (router, router.prepare(self.models.cards))
         router, prepared = self._routers[name]
         signals = Signals(
@@ -342,8 +342,11 @@ class Client:
         return cost_bounds(decision.plan, price)
 
     def make(self, kind: str, name: str, params: Mapping[str, Any]) -> Any:
-        """A policy plugin by kind and name. Raises `ConfigError` where it is unknown or refuses its parameters."""
+        """A plugin's object by kind and name, its table first. Raises `ConfigError`: unknown name or parameters."""
         record = self.registry.record(kind, name)
+        tables = getattr(self.config, kind, None)
+        if isinstance(tables, Mapping):
+            params = {**tables.get(name, {}), **params}
         factory = self.registry.resolve(kind, name, record.factory)
         try:
             return factory(**params)
@@ -353,16 +356,13 @@ class Client:
     def _ring(self, ring: str, slots: Collection[str]) -> Any:
         records = [r for r in self.registry.records("middleware").values() if r.ring == ring and r.slot in slots]
         ordered = sorted(records, key=lambda r: list(slots).index(r.slot))
-        return tuple(self._middleware(r.name) for r in ordered)
+        return tuple(self.make("middleware", r.name, {"clock": self.clock}) for r in ordered)
 
     def _seat(self, ring: str) -> Any:
         names = [r.name for r in self.registry.records("middleware").values() if r.ring == ring]
         if len(names) > 1:
             raise ConfigError(f"{' and '.join(names)} both take the {ring} seat; block one of their plugins.")
-        return self._middleware(names[0]) if names else None
-
-    def _middleware(self, name: str) -> Any:
-        return self.make("middleware", name, {"clock": self.clock, **self.config.middleware.get(name, {})})
+        return self.make("middleware", names[0], {"clock": self.clock}) if names else None
 
     def _open_transport(self) -> Transport:
         if self._transport is None:

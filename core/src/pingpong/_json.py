@@ -23,6 +23,8 @@ def _tag(cls: type) -> str:
 
 @lru_cache(1)
 def _converter() -> Any:
+    from ssl import SSLContext
+
     from cattrs import Converter
 
     converter = Converter(forbid_extra_keys=True)
@@ -30,6 +32,7 @@ def _converter() -> Any:
     converter.register_structure_hook(Decimal, _decimal)
     converter.register_unstructure_hook(Secret, repr)
     converter.register_structure_hook_func(lambda t: Secret in get_args(t), _key)
+    converter.register_structure_hook_func(lambda t: SSLContext in get_args(t), lambda value, _: value)
     for moment in (datetime, date):
         converter.register_unstructure_hook(moment, lambda d: d.isoformat())
         converter.register_structure_hook(moment, lambda v, cls: v if isinstance(v, cls) else cls.fromisoformat(v))
