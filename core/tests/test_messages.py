@@ -77,13 +77,14 @@ def test_unknown_role_is_refused() -> None:
 
 
 C = Capability
+WITH_TOOL: dict[str, Any] = {"tools": [Tool("t")]}
 
 
 @pytest.mark.parametrize(
     ("request_", "needs"),
     [
         (Request("hi", temperature=1, stop="x"), set()),
-        (evolve(Request("hi"), tools=[Tool("t")]), {C.tools}),
+        (Request("hi", **WITH_TOOL), {C.tools}),
         (Request("hi", output_schema=OutputSchema({})), {C.json_schema}),
         (Request(user((Image(url="u"), Audio(data=b"")))), {C.image_input, C.audio_input}),
         (Request(user((File(url="u"), File(data=b"", media_type="video/mp4")))), {C.file_input, C.video_input}),
