@@ -79,7 +79,8 @@ class TransportOptions:
         idle_timeout_s: The longest silence in a streamed answer, > 0. A plain answer is silent while the model thinks,
             so only the deadline bounds it.
         max_response_bytes: Cap on a body as decoded, > 0.
-        max_connections: Calls and open streams at a time, >= 1; further ones wait.
+        max_connections: Calls and open streams at a time, >= 1; further ones wait. Not more than a host's client allows
+            (100 by default), or its pool loses connections to cancelled calls (adr/0005).
     """
 
     proxy: str | None = field(default=None, repr=False)
