@@ -29,48 +29,38 @@ def usage_from_wire(wire: object) -> Usage | None:
     if not isinstance(wire, Mapping):
         return None
     given, written = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
-    counts = (
+    inputs = disjoint(
         count(wire.get("prompt_tokens")),
         detail(given, "cached_tokens"),
         detail(given, "cache_write_tokens"),
         detail(given, "audio_tokens"),
-        # Embeddings have no completion.
-        detail(wire, "completion_tokens"),
-        detail(written, "reasoning_tokens"),
-        detail(written, "audio_tokens"),
     )
-    return usage_from_counts(*counts)
-
-
-def usage_from_counts(
-    total_in: int | None,
-    cached: int | None,
-    cache_write: int | None,
-    audio_in: int | None,
-    total_out: int | None,
-    reasoning: int | None,
-    audio_out: int | None,
-) -> Usage | None:
-    """Usage out of totals and their parts; None where one of them is no count."""
-    if None in (total_in, cached, cache_write, audio_in, total_out, reasoning, audio_out):
+    # Embeddings have no completion.
+    outputs = disjoint(detail(wire, "completion_tokens"), detail(written, "reasoning_tokens"), detail(written, "audio_tokens"))
+    if inputs is None or outputs is None:
         return None
-    rest_in, rest_out = total_in or 0, total_out or 0
-    parts: list[int] = []
-    for part in (cached, cache_write, audio_in):
-        parts.append(min(part or 0, rest_in))
-        rest_in -= parts[-1]
-    for part in (reasoning, audio_out):
-        parts.append(min(part or 0, rest_out))
-        rest_out -= parts[-1]
     return Usage(
-        uncached_input_tokens=rest_in,
-        cache_read_tokens=parts[0],
-        cache_write_tokens=parts[1],
-        input_audio_tokens=parts[2],
-        visible_output_tokens=rest_out,
-        reasoning_tokens=parts[3],
-        output_audio_tokens=parts[4],
+        uncached_input_tokens=inputs[0],
+        cache_read_tokens=inputs[1],
+        cache_write_tokens=inputs[2],
+        input_audio_tokens=inputs[3],
+        visible_output_tokens=outputs[0],
+        reasoning_tokens=outputs[1],
+        output_audio_tokens=outputs[2],
     )
+
+
+def disjoint(total: int | None, *parts: int | None) -> tuple[int, ...] | None:
+    """What the parts leave of their total, then each part, none larger than what is left; None where one is no count."""
+    if total is None:
+        return None
+    rest, taken = total, []
+    for part in parts:
+        if part is None:
+            return None
+        taken.append(min(part, rest))
+        rest -= taken[-1]
+    return (rest, *taken)
 
 
 def wire_from_usage(usage: Usage) -> dict[str, Any]:

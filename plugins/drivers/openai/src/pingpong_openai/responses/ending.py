@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
 from pingpong import FinishReason, Opaque, StreamEnd, Usage
 
-from pingpong_openai.chat.usage import count, detail, usage_from_counts
+from pingpong_openai.chat.usage import count, detail, disjoint
 from pingpong_openai.jsonwire import kept_if_any
 from pingpong_openai.responses.items import CALL_TYPES, WIRE, is_refusal_item
 from pingpong_openai.responses.shapes import KEPT, Body
@@ -64,17 +63,19 @@ def usage_from_body(body: Body) -> Usage | None:
     if not isinstance(wire, Mapping):
         return None
     given, written = wire.get("input_tokens_details"), wire.get("output_tokens_details")
-    usage = usage_from_counts(
-        count(wire.get("input_tokens")),
-        detail(given, "cached_tokens"),
-        detail(given, "cache_write_tokens"),
-        0,
-        count(wire.get("output_tokens")),
-        detail(written, "reasoning_tokens"),
-        0,
-    )
+    inputs = disjoint(count(wire.get("input_tokens")), detail(given, "cached_tokens"), detail(given, "cache_write_tokens"))
+    outputs = disjoint(count(wire.get("output_tokens")), detail(written, "reasoning_tokens"))
+    if inputs is None or outputs is None:
+        return None
     searches = detail(body.tool_usage.get("web_search"), "num_requests") if isinstance(body.tool_usage, Mapping) else 0
-    return evolve(usage, other_units={WEB_SEARCHES: searches}) if usage is not None and searches else usage
+    return Usage(
+        uncached_input_tokens=inputs[0],
+        cache_read_tokens=inputs[1],
+        cache_write_tokens=inputs[2],
+        visible_output_tokens=outputs[0],
+        reasoning_tokens=outputs[1],
+        other_units={WEB_SEARCHES: searches} if searches else {},
+    )
 
 
 def wire_from_usage(usage: Usage) -> dict[str, Any]:
