@@ -55,5 +55,5 @@ class Cheapest:
 
 
 def _seen(query: Query) -> tuple[tuple[Row, ...], Wants]:
-    wants = wants_of(query, is_stream=query.signals.is_stream)
+    wants = wants_of(query)
     return query.prepared.rows(wants.input_tokens), wants

@@ -109,12 +109,12 @@ class Wants:
     unavailable: Mapping[str, str]
 
 
-def wants_of(query: Query, *, is_stream: bool) -> Wants:
-    """What the query's request needs, streaming where the plan will stream."""
+def wants_of(query: Query, *, may_stream: bool = True) -> Wants:
+    """What the query's request needs; not streaming where the plan never streams."""
     request, signals = query.request, query.signals
     needs = sum(_BITS[c] for c in signals.needs)
-    if is_stream:
-        needs |= _BITS[Capability.streaming]
+    if not may_stream:
+        needs &= ~_BITS[Capability.streaming]
     caps = [usd for usd in (request.max_cost_usd, query.state.budget_left_usd) if usd is not None]
     return Wants(
         needs=needs,

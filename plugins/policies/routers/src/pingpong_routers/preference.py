@@ -55,7 +55,7 @@ class FallbackRouter:
 
     def route(self, query: Query) -> Plan:
         """A call of the first model, the next ones on error; a refusal where none will do."""
-        rows, wants = _seen(query, is_stream=query.signals.is_stream)
+        rows, wants = _seen(query)
         calls = tuple(Call(row.model, self.max_attempts) for row in self._chosen(rows, wants))
         if len(calls) > 1:
             return Fallback(calls)
@@ -63,7 +63,7 @@ class FallbackRouter:
 
     def explain(self, query: Query) -> tuple[Candidate, ...]:
         """Every model, and its place."""
-        rows, wants = _seen(query, is_stream=query.signals.is_stream)
+        rows, wants = _seen(query)
         chosen = {row.model: f"next on error, number {i}" for i, row in enumerate(self._chosen(rows, wants), 1)}
         chosen |= dict.fromkeys([*chosen][:1], "first choice")
         return explained(rows, wants, chosen, "ranked below")
@@ -95,13 +95,13 @@ class EnsembleRouter:
 
     def route(self, query: Query) -> Plan:
         """The models at once, then the fuser; a refusal where none will do."""
-        rows, wants = _seen(query, is_stream=False)
+        rows, wants = _seen(query, may_stream=False)
         calls = tuple(Call(row.model, self.max_attempts) for row in self._chosen(rows, wants))
         return Ensemble(calls, Step(self.fuser)) if calls else refusal(rows, wants)
 
     def explain(self, query: Query) -> tuple[Candidate, ...]:
         """Every model, members first found among their providers."""
-        rows, wants = _seen(query, is_stream=False)
+        rows, wants = _seen(query, may_stream=False)
         chosen = {row.model: f"member {i}" for i, row in enumerate(self._chosen(rows, wants), 1)}
         return explained(rows, wants, chosen, "ranked below, or the cap does not pay for one more member")
 
@@ -118,6 +118,6 @@ class EnsembleRouter:
         return chosen
 
 
-def _seen(query: Query, *, is_stream: bool) -> tuple[tuple[Row, ...], Wants]:
-    wants = wants_of(query, is_stream=is_stream)
+def _seen(query: Query, *, may_stream: bool = True) -> tuple[tuple[Row, ...], Wants]:
+    wants = wants_of(query, may_stream=may_stream)
     return query.prepared.rows(wants.input_tokens), wants
