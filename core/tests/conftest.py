@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
@@ -13,9 +14,13 @@ import anyio.abc
 import pytest
 from attrs import define, field
 from hypothesis import settings
+from pingpong import HttpxTransport, SystemClock, TransportOptions, WireRequest
 
 settings.register_profile("kernel", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("kernel")
+
+POST = WireRequest("POST", "/v1/messages?beta=true", {"x-api-key": "sk-secret"}, b'{"a":1}')
+"""Its query and its key must show in no message."""
 
 Step = bytes | str
 """Bytes to send, or "hang" (until the client leaves), "close" (a clean end) or "reset" (a broken one)."""
@@ -122,6 +127,55 @@ Serve = Callable[..., AbstractAsyncContextManager[ScriptedServer]]
 def serve() -> Serve:
     """`async with serve(answer, …) as server`: a scripted server that ends with the block."""
     return _serve
+
+
+@asynccontextmanager
+async def _closing(transport: HttpxTransport) -> AsyncIterator[HttpxTransport]:
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+async def _read_all(transport: HttpxTransport, url: str) -> bytes:
+    stream = await transport.open(url, POST, time.monotonic() + 30)
+    pieces = []
+    try:
+        while piece := await stream.read():
+            pieces.append(piece)
+    finally:
+        await stream.aclose()
+    return b"".join(pieces)
+
+
+async def _call(transport: HttpxTransport, url: str, *, is_streamed: bool) -> bytes:
+    if is_streamed:
+        return await _read_all(transport, url)
+    return (await transport.send(url, POST, time.monotonic() + 30)).body
+
+
+@pytest.fixture
+def closing() -> Callable[[HttpxTransport], AbstractAsyncContextManager[HttpxTransport]]:
+    """`async with closing(transport)`: closed with the block."""
+    return _closing
+
+
+@pytest.fixture
+def opened() -> Callable[..., AbstractAsyncContextManager[HttpxTransport]]:
+    """`async with opened(**options) as transport`: a transport of our own, closed with the block."""
+    return lambda **options: _closing(HttpxTransport(clock=SystemClock(), options=TransportOptions(**options)))
+
+
+@pytest.fixture
+def read_all() -> Callable[[HttpxTransport, str], Awaitable[bytes]]:
+    """The whole body of a streamed answer."""
+    return _read_all
+
+
+@pytest.fixture
+def call() -> Callable[..., Awaitable[bytes]]:
+    """One answer's body, plain or streamed."""
+    return _call
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import random
 import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -22,12 +18,10 @@ import pytest
 from pingpong import (
     ConfigError,
     ConnectionFailed,
-    DeadlineExceeded,
     HttpxTransport,
     InvalidRequestError,
     MalformedResponse,
     PingPongError,
-    ProviderTimeout,
     ResponseTooLarge,
     SystemClock,
     TransportOptions,
@@ -50,36 +44,6 @@ def far() -> float:
     return time.monotonic() + 30
 
 
-def opened(**options: Any) -> Any:
-    """A transport of our own, to be closed by `async with`."""
-    return _closing(HttpxTransport(clock=CLOCK, options=TransportOptions(**options)))
-
-
-@asynccontextmanager
-async def _closing(transport: HttpxTransport) -> AsyncIterator[HttpxTransport]:
-    try:
-        yield transport
-    finally:
-        await transport.aclose()
-
-
-async def read_all(transport: HttpxTransport, url: str) -> bytes:
-    """The whole body of a streamed answer."""
-    stream = await transport.open(url, POST, far())
-    pieces = []
-    try:
-        while piece := await stream.read():
-            pieces.append(piece)
-    finally:
-        await stream.aclose()
-    return b"".join(pieces)
-
-
-async def call(transport: HttpxTransport, url: str, *, is_streamed: bool) -> bytes:
-    """One answer's body, either way."""
-    return await read_all(transport, url) if is_streamed else (await transport.send(url, POST, far())).body
-
-
 either_way = pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "streamed"])
 
 
@@ -92,7 +56,7 @@ def test_import_is_lazy() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-async def test_send_gives_the_whole_answer(serve: Any) -> None:
+async def test_send_gives_the_whole_answer(serve: Any, opened: Any) -> None:
     """Status, headers (lower-case, repeated ones joined) and body arrive; the request goes out as it was given."""
     async with serve(HELLO) as server, opened() as transport:
         answer = await transport.send(server.url, POST, far())
@@ -104,7 +68,7 @@ async def test_send_gives_the_whole_answer(serve: Any) -> None:
     assert {b"x-api-key: sk-secret", b"content-length: 7", b"accept-encoding: gzip"} <= set(lines)
 
 
-async def test_open_gives_the_head_before_the_body(serve: Any) -> None:
+async def test_open_gives_the_head_before_the_body(serve: Any, opened: Any) -> None:
     """The head is there while the body is still coming; the pieces come as they arrive, then b"" for ever."""
     async with serve(STREAM) as server, opened() as transport:
         stream = await transport.open(server.url, POST, far())
@@ -131,14 +95,16 @@ async def test_open_gives_the_head_before_the_body(serve: Any) -> None:
     ],
     ids=["204", "eof-delimited", "chunked", "redirect", "error-status", "continue"],
 )
-async def test_bodies_of_every_framing(serve: Any, answer: list[Any], body: bytes, is_streamed: bool) -> None:
+async def test_bodies_of_every_framing(
+    serve: Any, opened: Any, call: Any, answer: list[Any], body: bytes, is_streamed: bool
+) -> None:
     """Each way to end a body is understood, any status is an answer, and a redirect is not followed."""
     async with serve(answer) as server, opened() as transport:
         assert body == await call(transport, server.url, is_streamed=is_streamed)
     assert len(server.requests) == 1
 
 
-async def test_connection_is_reused_and_its_death_noticed(serve: Any) -> None:
+async def test_connection_is_reused_and_its_death_noticed(serve: Any, opened: Any) -> None:
     """Calls share a connection; one that the server closed while idle is replaced without an error."""
     async with serve(HELLO, HELLO, [*HELLO, "close"], HELLO) as server, opened() as transport:
         for _ in range(3):
@@ -150,7 +116,7 @@ async def test_connection_is_reused_and_its_death_noticed(serve: Any) -> None:
 
 
 @either_way
-async def test_gzip_under_any_chunking(serve: Any, is_streamed: bool) -> None:
+async def test_gzip_under_any_chunking(serve: Any, opened: Any, call: Any, is_streamed: bool) -> None:
     """A compressed body decodes to the same bytes however it is cut."""
     text = bytes(range(256)) * 40
     packed = gzip.compress(text)
@@ -198,7 +164,7 @@ BOMB = gzip.compress(bytes(50_000_000))
     ],
 )
 async def test_bad_answers_become_typed_errors(
-    serve: Any, answer: list[Any], error: type[PingPongError], is_streamed: bool
+    serve: Any, opened: Any, call: Any, answer: list[Any], error: type[PingPongError], is_streamed: bool
 ) -> None:
     """Every broken or oversized answer raises its class, repeats nothing of it or of the request, and leaks no connection."""
     async with serve([*answer, "hang"]) as server:
@@ -210,13 +176,13 @@ async def test_bad_answers_become_typed_errors(
         assert await server.open_connections(0) == 0
 
 
-async def test_body_of_exactly_the_cap_is_taken(serve: Any) -> None:
+async def test_body_of_exactly_the_cap_is_taken(serve: Any, opened: Any) -> None:
     """The cap is the largest size that passes, compressed or not."""
     async with serve(_gzipped(gzip.compress(bytes(2000)))) as server, opened(max_response_bytes=2000) as transport:
         assert bytes(2000) == (await transport.send(server.url, POST, far())).body
 
 
-async def test_refused_connection_and_unknown_host(free_port: int) -> None:
+async def test_refused_connection_and_unknown_host(free_port: int, opened: Any) -> None:
     """Nobody listening and no such name are retryable, and the message names host and port."""
     async with opened() as transport:
         for url, where in (
@@ -237,7 +203,7 @@ def free_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-async def test_tls_failure(serve: Any) -> None:
+async def test_tls_failure(serve: Any, opened: Any) -> None:
     """A server that does not speak TLS is a failed connection, and the socket is closed."""
     async with serve([b""]) as server:
         listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
@@ -253,88 +219,6 @@ async def test_tls_failure(serve: Any) -> None:
                 await transport.send(f"https://127.0.0.1:{port}", POST, far())
             tasks.cancel_scope.cancel()
         assert server.accepted == 0
-
-
-async def test_cancelled_tls_handshake_closes_the_connection(serve: Any) -> None:
-    """A call cancelled while the server keeps silent in the TLS handshake leaves no connection behind."""
-    async with serve(HELLO) as server, opened() as transport:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(transport.send, server.url.replace("http", "https"), POST, far())
-            assert await server.open_connections(1) == 1
-            tasks.cancel_scope.cancel()
-        assert await server.open_connections(0) == 0
-
-
-async def test_silence_in_a_stream_times_out(serve: Any) -> None:
-    """A stream that falls silent, before its head or after, ends as ProviderTimeout and its connection is closed."""
-    async with serve(["hang"], ENDLESS) as server, opened(idle_timeout_s=0.05) as transport:
-        with pytest.raises(ProviderTimeout, match=str(server.port)):
-            await transport.open(server.url, POST, far())
-        stream = await transport.open(server.url, POST, far())
-        assert await stream.read() == b"one"
-        with pytest.raises(ProviderTimeout):
-            await stream.read()
-        assert await server.open_connections(0) == 0
-        with pytest.raises(InvalidRequestError):
-            await stream.read()
-
-
-async def test_deadline_bounds_the_whole_exchange(serve: Any) -> None:
-    """Head and body, plain and streamed, end with DeadlineExceeded at the same deadline, and close upstream."""
-    async with serve(["hang"], ENDLESS, ["hang"], ENDLESS) as server, opened() as transport:
-        for _ in range(2):
-            with pytest.raises(DeadlineExceeded):
-                await transport.send(server.url, POST, time.monotonic() + 0.05)
-        with pytest.raises(DeadlineExceeded):
-            await transport.open(server.url, POST, time.monotonic() + 0.05)
-        stream = await transport.open(server.url, POST, time.monotonic() + 0.3)
-        assert await stream.read() == b"one"
-        with pytest.raises(DeadlineExceeded):
-            await stream.read()
-        assert await server.open_connections(0) == 0
-
-
-async def test_waiting_for_a_slot_counts_against_the_deadline(serve: Any) -> None:
-    """With every slot taken by an open stream a further call waits to its deadline; a freed slot lets the next one through."""
-    async with serve(ENDLESS, HELLO) as server, opened(max_connections=1) as transport:
-        stream = await transport.open(server.url, POST, far())
-        with pytest.raises(DeadlineExceeded):
-            await transport.send(server.url, POST, time.monotonic() + 0.02)
-        await stream.aclose()
-        assert (await transport.send(server.url, POST, far())).body == b"hello"
-
-
-async def test_leaving_a_stream_early_closes_upstream(serve: Any) -> None:
-    """A stream closed after its first piece leaves no connection; warnings being errors, no generator either."""
-    async with serve(ENDLESS) as server, opened() as transport:
-        stream = await transport.open(server.url, POST, far())
-        assert await stream.read() == b"one"
-        await stream.aclose()
-        assert await server.open_connections(0) == 0
-
-
-@either_way
-async def test_cancellation_closes_upstream(serve: Any, is_streamed: bool) -> None:
-    """A call cancelled from outside ends as a cancellation, not as an error, and its connection is closed."""
-    async with serve(ENDLESS) as server, opened() as transport:
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(partial(call, transport, server.url, is_streamed=is_streamed))
-                assert await server.open_connections(1) == 1
-                scope.cancel()
-        assert scope.cancelled_caught
-        assert await server.open_connections(0) == 0
-
-
-async def test_stream_can_be_closed_under_cancellation(serve: Any) -> None:
-    """`aclose` in a cancelled task still closes the connection and gives back the slot."""
-    async with serve(ENDLESS, HELLO) as server, opened(max_connections=1) as transport:
-        with anyio.CancelScope() as scope:
-            stream = await transport.open(server.url, POST, far())
-            scope.cancel()
-            await stream.aclose()
-        assert (await transport.send(server.url, POST, far())).body == b"hello"
-        assert await server.open_connections(1) == 1
 
 
 async def test_use_after_close_is_a_typed_error(serve: Any) -> None:
@@ -364,7 +248,7 @@ async def test_host_client_is_used_and_never_closed(serve: Any) -> None:
             await HttpxTransport(client, clock=CLOCK).send(server.url, POST, far())
 
 
-async def test_httpx2_client_of_a_host(serve: Any, free_port: int) -> None:
+async def test_httpx2_client_of_a_host(serve: Any, read_all: Any, free_port: int) -> None:
     """A client of httpx2 serves as well, streams close cleanly, and its errors are mapped to the same classes."""
     httpx2 = pytest.importorskip("httpx2", reason="httpx2 is the host's choice and not installed here")
     async with serve(HELLO, STREAM, ENDLESS) as server, httpx2.AsyncClient(trust_env=False) as client:
@@ -395,7 +279,7 @@ def test_foreign_client_is_refused(client: Any) -> None:
         ("", "a"),
     ],
 )
-async def test_unsendable_request_hides_the_header(serve: Any, base_url: str, header: str) -> None:
+async def test_unsendable_request_hides_the_header(serve: Any, opened: Any, base_url: str, header: str) -> None:
     """A header or address that HTTP forbids is the caller's error, and the text, chain included, does not repeat it."""
     async with serve(HELLO) as server, opened() as transport:
         url = server.url if base_url == "http://127.0.0.1:1" else base_url
@@ -405,7 +289,7 @@ async def test_unsendable_request_hides_the_header(serve: Any, base_url: str, he
         assert "sk-" not in str(caught.value)
 
 
-async def test_options_are_explicit(serve: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+async def test_options_are_explicit(serve: Any, opened: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """Proxies come from the options alone, bad settings are named, and a proxy's password is not printed."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
@@ -423,73 +307,10 @@ async def test_options_are_explicit(serve: Any, monkeypatch: pytest.MonkeyPatch,
     assert "pw" not in repr(TransportOptions(proxy="http://user:pw@x"))
 
 
-async def test_cookies_are_not_kept(serve: Any) -> None:
+async def test_cookies_are_not_kept(serve: Any, opened: Any) -> None:
     """What one answer sets does not go out with another tenant's call."""
     answer = [b"HTTP/1.1 200 OK\r\nset-cookie: who=me\r\ncontent-length: 0\r\n\r\n"]
     async with serve(answer) as server, opened() as transport:
         for _ in range(2):
             await transport.send(server.url, POST, far())
     assert b"who=me" not in server.requests[1]
-
-
-async def test_clock_passes_outer_cancellation_on() -> None:
-    """A cancellation from outside leaves the deadline as cancellation, even when the deadline has passed as well."""
-    for at_s in (far(), time.monotonic() - 1):
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            with CLOCK.deadline(at_s):
-                await CLOCK.sleep(30)
-        assert scope.cancelled_caught
-
-
-async def test_clock_deadline_and_readings() -> None:
-    """A passed deadline raises at the first wait, other errors go through it, and the readings have zone and order."""
-    with pytest.raises(DeadlineExceeded), CLOCK.deadline(CLOCK.monotonic_s() - 1):
-        await CLOCK.sleep(0)
-    with pytest.raises(KeyError), CLOCK.deadline(float("inf")):
-        raise KeyError
-    assert UTC is CLOCK.utc_now().tzinfo
-    assert CLOCK.monotonic_s() <= CLOCK.monotonic_s()
-
-
-@pytest.mark.parametrize("owner", ["own", "host"])
-async def test_promise_ten_thousand_cancelled_calls(serve: Any, is_full: bool, owner: str) -> None:
-    """
-    After thousands of calls cancelled at random points the next 100 all succeed and no connection has leaked.
-
-    Calls go in waves of three a slot and are cancelled some first, then all: where a call leaves the queue of httpx's own
-    pool just as the closing of another gives it a connection, that connection is lost to the pool (adr/0005).
-    """
-    n_calls, n_slots, rng = 10_000 if is_full else 1_000, 10, random.Random(7)  # no secret
-    limits = httpx.Limits(max_connections=n_slots)
-    client = None if owner == "own" else httpx.AsyncClient(trust_env=False, limits=limits)
-    transport = HttpxTransport(client, clock=CLOCK, options=TransportOptions(max_connections=n_slots))
-    n_cancelled = 0
-
-    async def cancellable_call(scope: anyio.CancelScope, url: str, is_streamed: bool) -> None:
-        nonlocal n_cancelled
-        with scope:
-            await call(transport, url, is_streamed=is_streamed)
-        n_cancelled += scope.cancelled_caught
-
-    async def wait_up_to(n_checkpoints: int) -> None:
-        for _ in range(rng.randrange(n_checkpoints)):
-            await anyio.lowlevel.checkpoint()
-
-    async with serve(STREAM) as server, _closing(transport):
-        while n_cancelled < n_calls:
-            async with anyio.create_task_group() as wave:
-                scopes = [anyio.CancelScope() for _ in range(3 * n_slots)]
-                for scope in scopes:
-                    wave.start_soon(cancellable_call, scope, server.url, rng.random() < 0.5)
-                await wait_up_to(60)
-                for part in (rng.sample(scopes, n_slots), scopes):
-                    for scope in part:
-                        scope.cancel()
-                    await wait_up_to(8)
-        bodies = [await call(transport, server.url, is_streamed=i % 2 == 1) for i in range(100)]
-        assert bodies == [b"onetwo"] * 100
-        await transport.aclose()
-        if client is not None:
-            await client.aclose()
-        assert await server.open_connections(0) == 0

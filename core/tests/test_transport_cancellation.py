@@ -1,0 +1,185 @@
+"""Time and cancellation in the httpx transport, and the system's clock, against scripted servers on 127.0.0.1."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+import pytest
+from pingpong import (
+    DeadlineExceeded,
+    HttpxTransport,
+    InvalidRequestError,
+    ProviderTimeout,
+    SystemClock,
+    TransportOptions,
+    WireRequest,
+)
+
+pytestmark = pytest.mark.anyio
+
+CLOCK = SystemClock()
+POST = WireRequest("POST", "/v1/messages?beta=true", {"content-type": "application/json", "x-api-key": "sk-secret"}, b'{"a":1}')
+HELLO = [b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Id: a\r\nx-id: b\r\nContent-Length: 5\r\n\r\nhello"]
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+STREAM = [CHUNKED + b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"]
+ENDLESS = [CHUNKED + b"3\r\none\r\n", "hang"]
+
+
+def far() -> float:
+    """A deadline that no test should reach."""
+    return time.monotonic() + 30
+
+
+either_way = pytest.mark.parametrize("is_streamed", [False, True], ids=["plain", "streamed"])
+
+
+async def test_cancelled_tls_handshake_closes_the_connection(serve: Any, opened: Any) -> None:
+    """A call cancelled while the server keeps silent in the TLS handshake leaves no connection behind."""
+    async with serve(HELLO) as server, opened() as transport:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(transport.send, server.url.replace("http", "https"), POST, far())
+            assert await server.open_connections(1) == 1
+            tasks.cancel_scope.cancel()
+        assert await server.open_connections(0) == 0
+
+
+async def test_silence_in_a_stream_times_out(serve: Any, opened: Any) -> None:
+    """A stream that falls silent, before its head or after, ends as ProviderTimeout and its connection is closed."""
+    async with serve(["hang"], ENDLESS) as server, opened(idle_timeout_s=0.05) as transport:
+        with pytest.raises(ProviderTimeout, match=str(server.port)):
+            await transport.open(server.url, POST, far())
+        stream = await transport.open(server.url, POST, far())
+        assert await stream.read() == b"one"
+        with pytest.raises(ProviderTimeout):
+            await stream.read()
+        assert await server.open_connections(0) == 0
+        with pytest.raises(InvalidRequestError):
+            await stream.read()
+
+
+async def test_deadline_bounds_the_whole_exchange(serve: Any, opened: Any) -> None:
+    """Head and body, plain and streamed, end with DeadlineExceeded at the same deadline, and close upstream."""
+    async with serve(["hang"], ENDLESS, ["hang"], ENDLESS) as server, opened() as transport:
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                await transport.send(server.url, POST, time.monotonic() + 0.05)
+        with pytest.raises(DeadlineExceeded):
+            await transport.open(server.url, POST, time.monotonic() + 0.05)
+        stream = await transport.open(server.url, POST, time.monotonic() + 0.3)
+        assert await stream.read() == b"one"
+        with pytest.raises(DeadlineExceeded):
+            await stream.read()
+        assert await server.open_connections(0) == 0
+
+
+async def test_waiting_for_a_slot_counts_against_the_deadline(serve: Any, opened: Any) -> None:
+    """With every slot taken by an open stream a further call waits to its deadline; a freed slot lets the next one through."""
+    async with serve(ENDLESS, HELLO) as server, opened(max_connections=1) as transport:
+        stream = await transport.open(server.url, POST, far())
+        with pytest.raises(DeadlineExceeded):
+            await transport.send(server.url, POST, time.monotonic() + 0.02)
+        await stream.aclose()
+        assert (await transport.send(server.url, POST, far())).body == b"hello"
+
+
+async def test_leaving_a_stream_early_closes_upstream(serve: Any, opened: Any) -> None:
+    """A stream closed after its first piece leaves no connection; warnings being errors, no generator either."""
+    async with serve(ENDLESS) as server, opened() as transport:
+        stream = await transport.open(server.url, POST, far())
+        assert await stream.read() == b"one"
+        await stream.aclose()
+        assert await server.open_connections(0) == 0
+
+
+@either_way
+async def test_cancellation_closes_upstream(serve: Any, opened: Any, call: Any, is_streamed: bool) -> None:
+    """A call cancelled from outside ends as a cancellation, not as an error, and its connection is closed."""
+    async with serve(ENDLESS) as server, opened() as transport:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(call, transport, server.url, is_streamed=is_streamed))
+                assert await server.open_connections(1) == 1
+                scope.cancel()
+        assert scope.cancelled_caught
+        assert await server.open_connections(0) == 0
+
+
+async def test_stream_can_be_closed_under_cancellation(serve: Any, opened: Any) -> None:
+    """`aclose` in a cancelled task still closes the connection and gives back the slot."""
+    async with serve(ENDLESS, HELLO) as server, opened(max_connections=1) as transport:
+        with anyio.CancelScope() as scope:
+            stream = await transport.open(server.url, POST, far())
+            scope.cancel()
+            await stream.aclose()
+        assert (await transport.send(server.url, POST, far())).body == b"hello"
+        assert await server.open_connections(1) == 1
+
+
+async def test_clock_passes_outer_cancellation_on() -> None:
+    """A cancellation from outside leaves the deadline as cancellation, even when the deadline has passed as well."""
+    for at_s in (far(), time.monotonic() - 1):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            with CLOCK.deadline(at_s):
+                await CLOCK.sleep(30)
+        assert scope.cancelled_caught
+
+
+async def test_clock_deadline_and_readings() -> None:
+    """A passed deadline raises at the first wait, other errors go through it, and the readings have zone and order."""
+    with pytest.raises(DeadlineExceeded), CLOCK.deadline(CLOCK.monotonic_s() - 1):
+        await CLOCK.sleep(0)
+    with pytest.raises(KeyError), CLOCK.deadline(float("inf")):
+        raise KeyError
+    assert UTC is CLOCK.utc_now().tzinfo
+    assert CLOCK.monotonic_s() <= CLOCK.monotonic_s()
+
+
+@pytest.mark.parametrize("owner", ["own", "host"])
+async def test_promise_ten_thousand_cancelled_calls(serve: Any, closing: Any, call: Any, is_full: bool, owner: str) -> None:
+    """
+    After thousands of calls cancelled at random points the next 100 all succeed and no connection has leaked.
+
+    Calls go in waves of three a slot and are cancelled some first, then all: where a call leaves the queue of httpx's own
+    pool just as the closing of another gives it a connection, that connection is lost to the pool (adr/0005).
+    """
+    n_calls, n_slots, rng = 10_000 if is_full else 1_000, 10, random.Random(7)  # no secret
+    limits = httpx.Limits(max_connections=n_slots)
+    client = None if owner == "own" else httpx.AsyncClient(trust_env=False, limits=limits)
+    transport = HttpxTransport(client, clock=CLOCK, options=TransportOptions(max_connections=n_slots))
+    n_cancelled = 0
+
+    async def cancellable_call(scope: anyio.CancelScope, url: str, is_streamed: bool) -> None:
+        nonlocal n_cancelled
+        with scope:
+            await call(transport, url, is_streamed=is_streamed)
+        n_cancelled += scope.cancelled_caught
+
+    async def wait_up_to(n_checkpoints: int) -> None:
+        for _ in range(rng.randrange(n_checkpoints)):
+            await anyio.lowlevel.checkpoint()
+
+    async with serve(STREAM) as server, closing(transport):
+        while n_cancelled < n_calls:
+            async with anyio.create_task_group() as wave:
+                scopes = [anyio.CancelScope() for _ in range(3 * n_slots)]
+                for scope in scopes:
+                    wave.start_soon(cancellable_call, scope, server.url, rng.random() < 0.5)
+                await wait_up_to(60)
+                for part in (rng.sample(scopes, n_slots), scopes):
+                    for scope in part:
+                        scope.cancel()
+                    await wait_up_to(8)
+        bodies = [await call(transport, server.url, is_streamed=i % 2 == 1) for i in range(100)]
+        assert bodies == [b"onetwo"] * 100
+        await transport.aclose()
+        if client is not None:
+            await client.aclose()
+        assert await server.open_connections(0) == 0
