@@ -16,7 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _SHOWN = re.compile(r"(?P<head><!-- output of: (?P<command>.+?) -->\n\n```text\n)(?P<output>.*?)(?=```)", re.DOTALL)
-_TIMES = re.compile(r" *\d+(\.\d+)? ?(?=m?s\b)")
+_TIMES = re.compile(r"\d+(\.\d+)? ?(?=m?s\b)")
+_PADDING = re.compile(r"[ ─━]{2,}")
 
 
 def pages() -> list[Path]:
@@ -37,13 +38,17 @@ def printed(command: str) -> str:
     return "\n".join(lines).strip("\n") + "\n"
 
 
+def timeless(output: str) -> str:
+    """An output without its times, and without the padding of tables, whose width hangs on them."""
+    return _PADDING.sub(" ", _TIMES.sub("#", output))
+
+
 def renewed(text: str) -> str:
     """A page with each output as the command gives it now; one that differs by its times alone stays."""
 
     def renew(shown: re.Match[str]) -> str:
         now = printed(shown["command"])
-        is_same = _TIMES.sub(" #", now) == _TIMES.sub(" #", shown["output"])
-        return shown[0] if is_same else shown["head"] + now
+        return shown[0] if timeless(now) == timeless(shown["output"]) else shown["head"] + now
 
     return _SHOWN.sub(renew, text)
 

@@ -78,7 +78,7 @@ def test_every_sentence_has_its_line() -> None:
 
 
 def pages() -> list[Path]:
-    return [ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "adr").glob("*.md")]
+    return [ROOT / "README.md", *DOCS.rglob("*.md")]
 
 
 def prose(page: Path) -> list[str]:
