@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any, Literal
 
@@ -28,13 +29,14 @@ from pingpong._errors import (
     ProviderTimeout,
     StructuredOutputTruncated,
     UnsupportedCapability,
+    blamed,
 )
 from pingpong._events import Event, StreamEnd, StreamError, StreamStart, response_from_events
 from pingpong._outcomes import Attempt, Decision, Outcome, Purpose, Report, Reservation, Verdict
 from pingpong._plans import Call
 from pingpong._policies import CallMiddleware, Ledger
 from pingpong._requests import EmbedRequest, Request, estimate_text_tokens
-from pingpong._responses import FinishReason, Response, TokenCount, Usage
+from pingpong._responses import FinishReason, Response, Usage
 from pingpong._wire import WireRequest, WireResponse, WireStream
 
 DRAIN_S = 0.2
@@ -190,10 +192,12 @@ class Attempts:
             raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
         endpoint = found[0].endpoint
         info = self._info(endpoint.record.name, target, number, request, run, run.deadline_s, is_stream=False)
+        if operation == "count_tokens":
+            # Counting is free at every provider, whatever the model writes for.
+            info = evolve(info, held_usd=Decimal(0))
         trip = Trip(target, endpoint, info, run, self.clock.monotonic_s())
         try:
-            await self._enter(trip)
-            trip.response = await self._exchange(trip)
+            trip.response = await self._enter(trip) or await self._exchange(trip)
             return trip.response
         except Exception as exc:
             error = self._blame(exc, trip)
@@ -277,7 +281,8 @@ class Attempts:
             wire = WireRequest(wire.method, wire.target, {**wire.headers, **keys}, wire.body)
         trip.run.reserve(info)
         self.ledger.record(info)
-        trip.is_sent = trip.is_billed = True
+        trip.is_sent = True
+        trip.is_billed = trip.endpoint.record.operation != "count_tokens"
         return wire
 
     def _raise_refusal(self, trip: Trip, answer: WireResponse) -> None:
@@ -307,13 +312,26 @@ class Attempts:
         return error
 
     def _leave(self, trip: Trip) -> None:
-        """Write the entry, then tell the ring, innermost first. Synchronous, so that cancellation cannot skip it."""
+        """
+        Write the entry, then tell the ring, innermost first. Synchronous, so that cancellation cannot skip it.
+
+        What breaks here stops no other, and is raised where nothing else is under way to the caller.
+        """
         attempt = self._attempt(trip)
-        if trip.is_sent:
-            self.ledger.record(attempt)
         trip.run.settle(attempt)
-        for middleware in reversed(trip.entered):
-            middleware.after(trip.info, attempt, trip.response)
+        ring = reversed(trip.entered)
+        calls = [(type(m).__name__, partial(m.after, trip.info, attempt, trip.response)) for m in ring]
+        if trip.is_sent:
+            calls.insert(0, ("The ledger", partial(self.ledger.record, attempt)))
+        broken: PingPongError | None = None
+        for name, call in calls:
+            try:
+                with blamed(name):
+                    call()
+            except PingPongError as error:
+                broken = broken or error
+        if broken is not None and trip.response is not None:
+            raise broken
 
     def _attempt(self, trip: Trip) -> Attempt:
         error, info, request = trip.error, trip.info, trip.info.request
@@ -355,7 +373,7 @@ def _check_whole(response: Response, request: Request) -> None:
 
 def _usage(trip: Trip, told: Any) -> Usage | None:
     """The provider's count; our upper estimate where it may bill and did not say; None where nothing was billed."""
-    if trip.is_cached or not trip.is_billed or isinstance(told, TokenCount):
+    if trip.is_cached or not trip.is_billed:
         return None
     if told is not None and told.usage is not None:
         usage: Usage = told.usage

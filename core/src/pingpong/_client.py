@@ -16,13 +16,13 @@ from pingpong._attempts import CallRing, Item, Run, Whole
 from pingpong._cards import cost_bound_usd
 from pingpong._clock import Clock
 from pingpong._config import Config, config_from_file, find_config
-from pingpong._errors import ConfigError, InvalidRequestError, PingPongError
+from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, blamed
 from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
 from pingpong._json import from_json
 from pingpong._outcomes import Attempt, Candidate, Decision, Outcome, Query, Report, Reservation, Signals
 from pingpong._plans import Call, Check, CostBounds, Plan, PriceRange, Step, cost_bounds
 from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware, Router
-from pingpong._requests import EmbedRequest, Request, check_request, estimate_text_tokens, needs_of
+from pingpong._requests import EmbedRequest, Request, check_request, check_texts, estimate_text_tokens, needs_of
 from pingpong._responses import EmbedResponse, TokenCount
 from pingpong._retries import FullJitter
 from pingpong._wire import Transport
@@ -96,11 +96,11 @@ class Stream:
         raise self._result or InvalidRequestError("The stream was closed before it ended, so there is no outcome.")
 
     async def _tell(self) -> AsyncGenerator[Event, None]:
-        client, seen = self._client, list[Event]()
+        client, request, seen = self._client, self._request, list[Event]()
         started_s, started_at = client.clock.monotonic_s(), client.clock.utc_now()
         last: Event | None = None
         try:
-            request, plan, self._run = await client.start(self._request, is_stream=True)
+            request, plan, self._run = await client.start(request, is_stream=True)
             async with aclosing(client.runner.items(plan, request, self._run, is_stream=True)) as items:
                 async for item in items:
                     for event in _events_of(item):
@@ -110,16 +110,15 @@ class Stream:
                         else:
                             yield event
             latency_ms = (client.clock.monotonic_s() - started_s) * 1000
-            outcome = self._run.outcome(response_from_events(seen), started_at, latency_ms)
-            await client.finish(request, self._run, outcome)
-            self._result = outcome
+            self._result = self._run.outcome(response_from_events(seen), started_at, latency_ms)
         except PingPongError as error:
             self._result = error
-            if self._run is not None:
-                await client.finish(self._request, self._run, error)
+        if self._run is not None:
+            self._result = await client.finish(request, self._run, self._result)
+        if isinstance(self._result, PingPongError):
             if not seen:
-                yield (self._run and self._run.start) or StreamStart(error.provider or "", error.model or "")
-            last = StreamError(error, error.partial)
+                yield (self._run and self._run.start) or StreamStart(self._result.provider or "", self._result.model or "")
+            last = StreamError(self._result, self._result.partial)
         if last is not None:
             yield last
 
@@ -220,17 +219,14 @@ class Client:
         """
         asked = _request(request, options)
         started_s, started_at = self.clock.monotonic_s(), self.clock.utc_now()
-        run: Run | None = None
+        asked, plan, run = await self.start(asked, is_stream=False)
         try:
-            asked, plan, run = await self.start(asked, is_stream=False)
             response = await self.runner.answer(plan, asked, run)
-            outcome = run.outcome(response, started_at, (self.clock.monotonic_s() - started_s) * 1000)
-            await self.finish(asked, run, outcome)
-            return outcome
+            result: Outcome | PingPongError = run.outcome(response, started_at, (self.clock.monotonic_s() - started_s) * 1000)
         except PingPongError as error:
-            if run is not None:
-                await self.finish(asked, run, error)
-            raise
+            result = error
+        outcome: Outcome = _given(await self.finish(asked, run, result))
+        return outcome
 
     def stream(self, request: Request | str, **options: Any) -> Stream:
         """The answer as events; use it in `async with`."""
@@ -238,8 +234,8 @@ class Client:
 
     async def plan(self, request: Request | str, **options: Any) -> Decision:
         """The decision and its cost bounds; nothing is called."""
-        asked = await self._entered(_request(request, options))
-        decision = self._decide(asked, is_stream=False)
+        _, _, run = await self.start(_request(request, options), is_stream=False)
+        decision = run.decision
         return evolve(decision, bounds=self._bounds(decision))
 
     async def embed(self, request: EmbedRequest | str, **options: Any) -> EmbedResponse:
@@ -254,46 +250,66 @@ class Client:
         return response
 
     async def _single(self, operation: Any, request: Any) -> Any:
+        if isinstance(request, EmbedRequest):
+            check_texts(request.inputs)
+        else:
+            check_request(request)
         if request.model is None:
             raise InvalidRequestError(f'{operation} needs a model: model="provider:model".')
         decision = self._decision("model", Call(request.model), self._query(request), _pinned)
         run = self._run(request, decision)
         try:
-            return await self.runner.single(operation, request, run)
+            result = await self.runner.single(operation, request, run)
         except PingPongError as error:
-            error.attempts, error.decision = tuple(run.attempts), decision
-            raise
-        finally:
-            await self.ledger.settled([a.attempt_id for a in run.attempts])
+            result = error
+        return _given(await self.finish(request, run, result, n_entered=0))
 
     async def start(self, request: Request, *, is_stream: bool) -> tuple[Request, Plan, Run]:
         """Through the request ring to a plan. For `Stream`."""
-        request = await self._entered(request)
-        decision = self._decide(request, is_stream=is_stream)
-        return request, decision.plan, self._run(request, decision)
-
-    async def finish(self, request: Request, run: Run, result: Outcome | PingPongError) -> None:
-        """Wait for the ledger, complete an error, tell the request ring. For `Stream`."""
-        await self.ledger.settled([a.attempt_id for a in run.attempts])
-        if isinstance(result, PingPongError):
-            result.attempts, result.decision = tuple(run.attempts), run.decision
-        for middleware in reversed(self._request_ring):
-            await middleware.after(request, result)
-
-    async def _entered(self, request: Request) -> Request:
         check_request(request)
         defaults = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
         if defaults:
             request = evolve(request, **defaults)
-        for middleware in self._request_ring:
-            request = await middleware.before(request)
-        return request
+        n_entered = 0
+        try:
+            for middleware in self._request_ring:
+                with blamed(type(middleware).__name__):
+                    request = await middleware.before(request)
+                n_entered += 1
+            decision = self._decide(request, is_stream=is_stream)
+            return request, decision.plan, self._run(request, decision)
+        except PingPongError as error:
+            await self._left(request, error, n_entered)
+            raise
+
+    async def finish(self, request: Any, run: Run, result: Any, n_entered: int | None = None) -> Any:
+        """Wait for the ledger, complete an error, tell the request ring; gives the result, or what broke here. For `Stream`."""
+        try:
+            with blamed("The ledger"):
+                await self.ledger.settled([a.attempt_id for a in run.attempts])
+        except PingPongError as error:
+            result = _first_error(result, error)
+        result = await self._left(request, _completed(result, run), n_entered)
+        return _completed(result, run)
+
+    async def _left(self, request: Request, result: Any, n_entered: int | None) -> Any:
+        """Tell the ring, innermost first; what breaks stops no other and hides no earlier error."""
+        for middleware in reversed(self._request_ring[:n_entered]):
+            try:
+                with blamed(type(middleware).__name__):
+                    await middleware.after(request, result)
+            except PingPongError as error:
+                result = _first_error(result, error)
+        return result
 
     def _run(self, request: Any, decision: Decision) -> Run:
         timeout_s = self.config.timeout_s if request.timeout_s is None else request.timeout_s
+        if not timeout_s > 0:
+            raise InvalidRequestError(f"timeout_s must be a number of seconds above 0, not {timeout_s}.")
+        cap_usd = getattr(request, "max_cost_usd", None)
         return Run(
             request_id=self._new_id(), decision=decision, deadline_s=self.clock.monotonic_s() + timeout_s,
-            draw=self._draw, new_id=self._new_id, max_cost_usd=getattr(request, "max_cost_usd", None),
+            draw=self._draw, new_id=self._new_id, max_cost_usd=self.config.max_cost_usd if cap_usd is None else cap_usd,
         )  # fmt: skip
 
     def _new_id(self) -> str:
@@ -304,17 +320,20 @@ class Client:
             return self._decision("model", Call(self.models.card(request.model).id), self._query(request), _pinned)
         name = request.strategy or self.config.strategy
         if name not in self._routers:
-            router: Router = self.make("routers", name, {})
-            self._routers[name] = (router, router.prepare(self.models.cards))
+            made: Router = self.make("routers", name, {})
+            with blamed(f"The router {name!r}"):
+                self._routers[name] = (made, made.prepare(self.models.cards))
         router, prepared = self._routers[name]
         signals = Signals(
             needs=needs_of(request, is_stream=is_stream),
             input_tokens=estimate_text_tokens("".join(m.text for m in request.messages)),
             is_stream=is_stream,
-            more={name: extract(request) for name, extract in self._signals.items()},
+            more={name: _extracted(name, extract, request) for name, extract in self._signals.items()},
         )
         query = self._query(request, signals=signals, prepared=prepared, seed=self._seed)
-        return self._decision(name, router.route(query), query, router.explain)
+        with blamed(f"The router {name!r}"):
+            plan = router.route(query)
+        return self._decision(name, plan, query, router.explain)
 
     def _query(self, request: Any, **known: Any) -> Query:
         now = self.clock.utc_now()
@@ -392,6 +411,32 @@ class Client:
 
 def _request(request: Request | str, options: Mapping[str, Any]) -> Request:
     return Request(request, **options) if isinstance(request, str) else evolve(request, **options) if options else request
+
+
+def _given(result: Any) -> Any:
+    """The result to the caller: returned, or raised."""
+    if isinstance(result, PingPongError):
+        raise result
+    return result
+
+
+def _first_error(result: Any, error: PingPongError) -> PingPongError:
+    """The earlier error of the two; an answer that is not given out is kept as `partial`."""
+    if isinstance(result, PingPongError):
+        return result
+    error.partial = getattr(result, "response", None)
+    return error
+
+
+def _completed(result: Any, run: Run) -> Any:
+    if isinstance(result, PingPongError):
+        result.attempts, result.decision = tuple(run.attempts), run.decision
+    return result
+
+
+def _extracted(name: str, extract: Callable[[Request], Any], request: Request) -> Any:
+    with blamed(f"The signal {name!r}"):
+        return extract(request)
 
 
 def _pinned(query: Query) -> tuple[Candidate, ...]:

@@ -111,10 +111,9 @@ class ApiKey:
         return {self.header: self.prefix + (await self._secret()).reveal()}
 
     async def _secret(self) -> Secret:
-        if isinstance(self.key, Secret):
-            return self.key
         if self.key is not None:
-            return await self.key()
+            key = self.key if isinstance(self.key, Secret) else await self.key()
+            return checked_key(key.reveal(), f"The key given for {self.provider or 'the provider'}")
         if self.file is not None:
             return _key_from_file(self.file)
         for name in self.env_vars:

@@ -41,7 +41,8 @@ No message holds a key, a prompt or a body.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -287,3 +288,14 @@ class AllFailed(PingPongError, ExceptionGroup[PingPongError]):
 
     def derive(self, excs: Sequence[PingPongError]) -> AllFailed:  # type: ignore[override]  # group of our own errors only
         return AllFailed(self.message, excs)
+
+
+@contextmanager
+def blamed(plugin: str) -> Iterator[None]:
+    """What is raised inside and is no error of ours becomes a `PluginError` that names the plugin."""
+    try:
+        yield
+    except PingPongError:
+        raise
+    except Exception as exc:
+        raise PluginError(f"{plugin} broke: {type(exc).__name__}.") from exc

@@ -146,6 +146,11 @@ class MiddlewareRecord:
     factory: str
     help: str = ""
 
+    def __attrs_post_init__(self) -> None:
+        slots: Mapping[str, tuple[str, ...]] = {"request": REQUEST_SLOTS, "call": CALL_SLOTS, "retry": ("",), "ledger": ("",)}
+        if self.slot not in slots[self.ring]:
+            raise ValueError(f"{self.name!r}: the {self.ring} ring has no slot {self.slot!r}")
+
 
 @frozen(kw_only=True)
 class TransportRecord:

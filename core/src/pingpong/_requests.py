@@ -249,14 +249,28 @@ def _check_part(i: int, role: Role, part: Part) -> None:
         raise InvalidRequestError(f"messages[{i}]: tool call responses, and nothing else, go into a tool message.")
     if isinstance(part, ToolCall | Reasoning) and role is not Role.assistant:
         raise InvalidRequestError(f"messages[{i}]: {type(part).__name__} belongs to an assistant message, not to {role}.")
-    text = getattr(part, "text", None)
-    if text is not None and not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as exc:
-            raise InvalidRequestError(
-                f"messages[{i}]: the text holds half of a surrogate pair at character {exc.start}; it is not Unicode."
-            ) from exc
+    if isinstance(part, ToolCallResponse):
+        for inner in part.parts:
+            _check_unicode(f"messages[{i}]", getattr(inner, "text", ""))
+    _check_unicode(f"messages[{i}]", part.arguments if isinstance(part, ToolCall) else getattr(part, "text", ""))
+
+
+def _check_unicode(where: str, text: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        message = f"{where}: the text holds half of a surrogate pair at character {exc.start}; it is not Unicode."
+        raise InvalidRequestError(message) from exc
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse an embedding of nothing, or of what is not Unicode. Raises `InvalidRequestError`."""
+    if not texts:
+        raise InvalidRequestError("The request has no inputs; give at least one text.")
+    for i, text in enumerate(texts):
+        _check_unicode(f"inputs[{i}]", text)
 
 
 def estimate_text_tokens(text: str) -> int:
