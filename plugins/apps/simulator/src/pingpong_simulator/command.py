@@ -45,6 +45,8 @@ def simulate(ctx: click.Context, port: int, seed: int, latency: float, faults_fi
         {"seed": seed, "latency": latency, "faults": _faults_from(faults_file)}, str(faults_file or "--latency")
     )
     models = client.models
+    if not models.cards:
+        raise ConfigError("No driver is installed, so there is no wire to simulate; install pingpong-openai, for one.")
     service = Service(drivers=models.drivers, cards=models.cards, seed=seed, latency=latency, script=options.faults)
     try:
         listener = listening(port)

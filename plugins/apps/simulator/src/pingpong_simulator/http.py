@@ -15,7 +15,8 @@ from typing import Any
 import uvicorn
 from pingpong import WireRequest
 
-from pingpong_simulator.service import Piece, Reply, Service
+from pingpong_simulator.replies import Piece, Reply
+from pingpong_simulator.service import Service
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -76,6 +77,8 @@ async def _gone(receive: Receive) -> None:
 
 async def _sent(reply: Reply, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    if len(reply.pieces) == 1 and not reply.is_broken:
+        headers.append((b"content-length", str(len(reply.pieces[0].data)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     for piece in reply.pieces:
         await asyncio.sleep(piece.after_s)

@@ -74,7 +74,7 @@ def _value(schema: Any, root: Schema, hints: Hints, name: str, depth: int) -> An
         case "object":
             return _object(schema, root, hints, depth)
         case "array":
-            return _array(schema, root, hints, name, depth)
+            return _array(schema, root, hints, name or "item", depth)
         case "string":
             return _string(schema, hints, name)
         case "integer" | "number" as kind:

@@ -1,15 +1,14 @@
 """
-The provider's side of one HTTP exchange, as a value: a wire request goes in, the pieces of an answer come out.
+The provider's side of one HTTP exchange: a wire request goes in, a reply comes out. Knows no socket and no clock.
 
-Knows no socket and no clock: it says how long to wait, others wait. State is what a provider would keep: prompt caches,
-and the turn of every fault script.
+State is what a provider would keep: prompt caches, and the turn of every fault script.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from random import Random
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -20,23 +19,15 @@ from pingpong import (
     ContextLengthExceeded,
     Driver,
     EmbedResponse,
-    Event,
+    InvalidRequestError,
     NotFoundError,
     Parsed,
-    PartEnd,
     PingPongError,
-    ReasoningDelta,
     Response,
-    StreamEnd,
-    StreamError,
-    StreamStart,
-    TextDelta,
     TokenCount,
-    ToolCallDelta,
     Usage,
     WireRequest,
     WireResponse,
-    events_from_response,
     params_from_path,
 )
 
@@ -45,37 +36,11 @@ from pingpong_simulator.caching import PromptCache
 from pingpong_simulator.draws import draw_from
 from pingpong_simulator.engine import Model, answer, vectors
 from pingpong_simulator.faults import HEADER, Fault, FaultScript, error_from_fault, fault_from_text
-from pingpong_simulator.skill import Pace, pace_of, ranks_from, skill_of
+from pingpong_simulator.replies import Reply, faulty, streamed, whole
+from pingpong_simulator.skill import pace_of, ranks_from, skill_of
 
 _KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key")
-_SPLIT_CHANCE = 0.25
-"""How often a piece of a stream arrives in two, so that clients meet events cut in the middle."""
-
-
-@frozen
-class Piece:
-    """Bytes of a body, and the seconds to wait before them."""
-
-    after_s: float
-    data: bytes
-
-
-@frozen
-class Reply:
-    """
-    An answer to send.
-
-    Attributes:
-        after_s: Seconds before the head is sent; infinite for silence.
-        pieces: The body in the pieces it arrives in.
-        is_broken: The connection breaks after the last piece.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    pieces: tuple[Piece, ...]
-    after_s: float = 0.0
-    is_broken: bool = False
+_VERSION = re.compile(r"/v\d+(?:alpha|beta)?\d*(?=/)")
 
 
 @frozen
@@ -113,7 +78,7 @@ class Service:
         found = list(_found(drivers, wire))
         if not found:
             unknown = NotFoundError(f"There is no endpoint {wire.method} {wire.path[:100]}.", status=404)
-            return _whole(_nearest(drivers or self.drivers(), wire.path).render_error(unknown))
+            return whole(_nearest(drivers or self.drivers(), wire.path).render_error(unknown))
         dialect = found[0].endpoint.dialect
         try:
             _check_key(wire)
@@ -123,7 +88,7 @@ class Service:
             return self._answered(place, parsed, card, self._fault(wire, card))
         except PingPongError as error:
             rendered: WireResponse = dialect.render_error(error)
-            return _whole(rendered if error.status is None else evolve(rendered, status=error.status))
+            return whole(rendered if error.status is None else evolve(rendered, status=error.status))
 
     def _parsed(self, found: list[_Found], wire: WireRequest) -> tuple[_Found, Parsed[Any]]:
         """The request as read by the driver that has its model; by the first one where none has it."""
@@ -149,16 +114,16 @@ class Service:
             return Reply(200, {}, (), after_s=math.inf)
         if fault.sort == "status" or (fault.sort == "error_event" and not parsed.is_stream):
             rendered = place.endpoint.dialect.render_error(error_from_fault(fault))
-            return _whole(evolve(rendered, status=fault.status or 200))
+            return whole(evolve(rendered, status=fault.status or 200))
         draw = draw_from("pace", self.seed, card.id, parsed.wire.body)
         pace = pace_of(self._ranks[card.id], self.latency, draw)
         result = self._result(place.endpoint, parsed, card)
         if parsed.is_stream:
-            reply = _streamed(place.endpoint.dialect, parsed, result, pace, fault)
+            reply = streamed(place.endpoint.dialect, parsed, result, pace, fault)
         else:
             written = result.usage.output_tokens if isinstance(result, Response) and result.usage else 0
-            reply = _whole(place.endpoint.dialect.render(result, parsed), pace.first_token_s + written / pace.tokens_per_s)
-        return _faulty(reply, fault, draw)
+            reply = whole(place.endpoint.dialect.render(result, parsed), pace.first_token_s + written / pace.tokens_per_s)
+        return faulty(reply, fault, draw)
 
     def _result(self, endpoint: AnyEndpoint, parsed: Parsed[Any], card: Card) -> Any:
         request, model = parsed.request, Model(card, skill_of(card, self._ranks[card.id]))
@@ -167,6 +132,8 @@ class Service:
             return EmbedResponse(
                 provider=card.provider, model=parsed.model, vectors=vectors(request, model, self.seed), usage=usage
             )
+        if not request.messages:
+            raise InvalidRequestError("The request has no messages; give at least one.")
         input_tokens = tokens.input_tokens(request)
         if endpoint.record.operation == "count_tokens":
             return TokenCount(provider=card.provider, model=parsed.model, input_tokens=input_tokens)
@@ -188,9 +155,15 @@ class Service:
 def _found(drivers: Iterable[Driver], wire: WireRequest) -> Iterator[_Found]:
     for driver in drivers:
         for endpoint in driver.endpoints:
-            params = params_from_path(endpoint.record.path, wire.path)
+            params = _params(endpoint.record.path, wire.path)
             if params is not None and endpoint.record.method == wire.method:
                 yield _Found(driver, endpoint, params)
+
+
+def _params(template: str, path: str) -> Mapping[str, str] | None:
+    """As `params_from_path`, whatever version of the API the path names: google-genai 3 asks for v1, its server knows both."""
+    version = _VERSION.match(path)
+    return params_from_path(_VERSION.sub(version[0], template, count=1) if version else template, path)
 
 
 def _nearest(drivers: Iterable[Driver], path: str) -> Any:
@@ -208,63 +181,3 @@ def _check_key(wire: WireRequest) -> None:
     keys = [wire.headers.get(name, "") for name in _KEY_HEADERS] + [wire.query.get("key", "")]
     if any("invalid" in key.lower() for key in keys):
         raise AuthenticationError("The key holds the word invalid, so the simulator refuses it.", status=401)
-
-
-def _whole(wire: WireResponse, after_s: float = 0.0) -> Reply:
-    return Reply(wire.status, wire.headers, (Piece(0.0, wire.body),), after_s)
-
-
-def _streamed(dialect: Any, parsed: Parsed[Any], response: Response, pace: Pace, fault: Fault) -> Reply:
-    renderer = dialect.stream_renderer(parsed)
-    pieces: list[Piece] = []
-    n_content = 0
-    for event in _small_events(response):
-        is_struck = n_content == fault.after or isinstance(event, StreamEnd)
-        if is_struck and not isinstance(event, StreamStart) and fault.sort in ("cut_events", "error_event"):
-            if fault.sort == "error_event":
-                pieces.append(Piece(0.0, renderer.render(StreamError(error_from_fault(fault)))))
-            break
-        n_content += not isinstance(event, StreamStart)
-        if data := renderer.render(event):
-            pieces.append(Piece(_tokens_of(event) / pace.tokens_per_s, data))
-    return Reply(200, dialect.stream_headers(parsed), tuple(pieces), pace.first_token_s)
-
-
-def _small_events(response: Response) -> Iterator[Event]:
-    """The events of a response, with a delta for every token."""
-    for event in events_from_response(response):
-        if isinstance(event, TextDelta | ReasoningDelta):
-            yield from (evolve(event, text=piece) for piece in tokens.pieces(event.text))
-        elif isinstance(event, ToolCallDelta):
-            yield from (evolve(event, arguments=piece) for piece in tokens.pieces(event.arguments))
-        else:
-            yield event
-
-
-def _tokens_of(event: Event) -> int:
-    return 0 if isinstance(event, StreamStart | PartEnd) else 1
-
-
-def _faulty(reply: Reply, fault: Fault, draw: Random) -> Reply:
-    """The reply with what the fault does to its bytes, and a stream's pieces split here and there."""
-    if fault.sort == "garbage":
-        return evolve(reply, pieces=(Piece(0.0, draw.randbytes(256)),))
-    if fault.sort in ("cut", "reset"):
-        return evolve(reply, pieces=tuple(_first_bytes(reply.pieces, fault.after)), is_broken=fault.sort == "reset")
-    if len(reply.pieces) > 1:
-        return evolve(reply, pieces=tuple(half for piece in reply.pieces for half in _halves(piece, draw)))
-    return reply
-
-
-def _first_bytes(pieces: Iterable[Piece], limit: int) -> Iterator[Piece]:
-    for piece in pieces:
-        if limit > 0:
-            yield evolve(piece, data=piece.data[:limit])
-        limit -= len(piece.data)
-
-
-def _halves(piece: Piece, draw: Random) -> tuple[Piece, ...]:
-    if len(piece.data) < 2 or draw.random() >= _SPLIT_CHANCE:
-        return (piece,)
-    at = draw.randrange(1, len(piece.data))
-    return Piece(piece.after_s, piece.data[:at]), Piece(0.0, piece.data[at:])

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pingpong import Clock, ConnectionFailed, InvalidRequestError, TransportContext, WireRequest, WireResponse
 
 from pingpong_simulator.options import options_from_table
-from pingpong_simulator.service import Piece, Reply, Service
+from pingpong_simulator.replies import Piece, Reply
+from pingpong_simulator.service import Service
 
 
 class SimulatedStream:
