@@ -1,0 +1,1 @@
+"""The command line; `main` builds the groups, `plugin` declares the commands."""

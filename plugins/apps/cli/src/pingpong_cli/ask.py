@@ -1,0 +1,124 @@
+"""`pingpong ask`: the answer on stdout as it comes, all else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import click
+from pingpong import Client, Event, Outcome, ReasoningDelta, Request, TextDelta
+
+from pingpong_cli.app import App, json_option, verbose_option
+from pingpong_cli.prompts import overrides_from, request_from, request_options
+from pingpong_cli.text import harmless
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+
+def make() -> click.Command:
+    """The command."""
+    return ask
+
+
+@click.command("ask")
+@request_options
+@click.option("--no-stream", is_flag=True, help="Print the answer when it is whole.")
+@click.option("--explain", is_flag=True, help="Show why each model was or was not chosen, and what each attempt cost and took.")
+@json_option
+@verbose_option
+@click.pass_obj
+def ask(app: App, /, no_stream: bool, explain: bool, **params: Any) -> None:
+    """
+    Ask a question. PROMPT is the argument, a --file, or what comes on stdin (also as -).
+
+    The answer goes to stdout as it is written; notes, tables and errors go to stderr.
+    """
+    request = request_from(params)
+    outcome = anyio.run(_answered, app, request, overrides_from(params), no_stream or app.is_json)
+    if app.is_json:
+        from pingpong_cli.reports import outcome_json
+
+        app.print_json(outcome_json(outcome))
+    if explain or app.is_verbose:
+        _explain(app, outcome)
+
+
+async def _answered(app: App, request: Request, overrides: dict[str, Any], is_whole: bool) -> Outcome:
+    async with app.client_factory(**overrides) as client:
+        if client.is_simulated:
+            app.note(_simulated_note(client))
+        screen = Screen(app)
+        try:
+            if not is_whole:
+                return await _streamed(client, request, screen)
+            outcome = await client.complete(request)
+            if not app.is_json:
+                screen.show(TextDelta(0, outcome.text))
+            return outcome
+        finally:
+            screen.close()
+
+
+async def _streamed(client: Client, request: Request, screen: Screen) -> Outcome:
+    async with client.stream(request) as stream:
+        async for event in stream:
+            screen.show(event)
+        return await stream.outcome()
+
+
+class Screen:
+    """Where the answer appears: a spinner until the first words, then the words, then the end of the line."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._is_terminal = sys.stdout.isatty()
+        self._last = "\n"
+        self._status: Status | None = None
+        if sys.stderr.isatty() and not app.is_plain:
+            self._status = app.console(is_stderr=True).status("Waiting for the answer")
+            self._status.start()
+
+    def show(self, event: Event) -> None:
+        """Write what an event says: text to stdout, reasoning to stderr with --verbose."""
+        if isinstance(event, TextDelta) and event.text:
+            self._stop()
+            self._last = event.text[-1]
+            sys.stdout.write(harmless(event.text) if self._is_terminal else event.text)
+            sys.stdout.flush()
+        elif isinstance(event, ReasoningDelta) and self._app.is_verbose:
+            self._stop()
+            click.secho(harmless(event.text), err=True, nl=False, dim=not self._app.is_plain)
+
+    def close(self) -> None:
+        """End the spinner and the line."""
+        self._stop()
+        if self._last != "\n":
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _simulated_note(client: Client) -> str:
+    records = client.registry.records("drivers").values()
+    names = sorted({name for record in records for name in record.env_vars[:1]})
+    cure = f"For real answers set {' or '.join(names)}." if names else "For real answers install a driver and set its key."
+    if any(client.models.has_key(record) for record in records):
+        cure = "A key is set: leave out --simulate, or `simulate` in the configuration, for real answers."
+    return f"Simulated: the built-in simulator answers, no provider is called. {cure}"
+
+
+def _explain(app: App, outcome: Outcome) -> None:
+    from pingpong_cli.reports import attempts_table, decision_table, total_line, verdict_lines
+
+    console = app.console(is_stderr=True)
+    console.print(decision_table(outcome.decision))
+    console.print(attempts_table(outcome.attempts))
+    for line in verdict_lines(outcome.verdicts):
+        console.print(line)
+    console.print(total_line(outcome))

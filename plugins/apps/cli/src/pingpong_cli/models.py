@@ -1,0 +1,79 @@
+"""`pingpong models`: the table of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from pingpong import Capability, Card, ConfigError, to_json
+
+from pingpong_cli.app import App, json_option, verbose_option
+from pingpong_cli.text import count_text
+
+_SHORT = {
+    Capability.tools: "tools",
+    Capability.json_schema: "json",
+    Capability.reasoning: "reasoning",
+    Capability.image_input: "images",
+    Capability.audio_input: "audio",
+    Capability.video_input: "video",
+    Capability.file_input: "files",
+    Capability.image_output: "draws",
+    Capability.audio_output: "speaks",
+}
+"""Capabilities worth a word in the table; `--json` has all."""
+
+
+def make() -> click.Command:
+    """The command."""
+    return models
+
+
+@click.command("models")
+@click.option("--provider", help="Only this provider's.")
+@click.option("--all", "is_all", is_flag=True, help="Retired ones too.")
+@json_option
+@verbose_option
+@click.pass_obj
+def models(app: App, provider: str | None, is_all: bool) -> None:
+    """List models: context and output in tokens, prices in US dollars per million tokens, and what keeps one from use."""
+    client = app.client_factory()
+    today = client.clock.utc_now().date()
+    why_not = client.models.state(today).unavailable
+    providers = sorted({c.provider for c in client.models.cards})
+    if provider is not None and provider not in providers:
+        raise ConfigError(f"There is no provider {provider!r}. Known: {', '.join(providers) or 'none'}.")
+    cards = [
+        c
+        for c in client.models.cards
+        if provider in (None, c.provider) and (is_all or c.retired is None or c.retired > today)
+    ]  # fmt: skip
+    if app.is_json:
+        told = [{"id": c.id, "is_available": c.id not in why_not, "why_not": why_not.get(c.id), **to_json(c)} for c in cards]
+        app.print_json({"is_simulated": client.is_simulated, "models": told})
+    else:
+        _show(app, [_row(c, why_not.get(c.id), "simulated" if client.is_simulated else "yes") for c in cards])
+    for problem in client.models.problems:
+        app.note(f"Skipped: {problem}")
+
+
+def _row(card: Card, why_not: str | None, usable: str) -> tuple[str, ...]:
+    price = card.price
+    return (
+        card.id,
+        count_text(card.context_tokens),
+        count_text(card.max_output_tokens),
+        f"{price.input_usd_per_mtok:f}" if price else "",
+        f"{price.output_usd_per_mtok:f}" if price else "",
+        " ".join(word for capability, word in _SHORT.items() if capability in card.capabilities),
+        why_not or usable,
+    )
+
+
+def _show(app: App, rows: list[tuple[Any, ...]]) -> None:
+    from pingpong_cli.reports import table_of
+
+    table = table_of("model", ">context", ">output", ">$ in", ">$ out", "can", "usable")
+    for row in rows:
+        table.add_row(*row)
+    app.console().print(table)
