@@ -36,6 +36,7 @@ class ScriptedServer:
     Attributes:
         requests: Head and body of every whole request, in order of arrival.
         accepted, open: Connections so far, and now.
+        received_bytes: All that came, whole requests or not.
     """
 
     answers: Sequence[Answer]
@@ -43,6 +44,7 @@ class ScriptedServer:
     requests: list[bytes] = field(factory=list)
     accepted: int = 0
     open: int = 0
+    received_bytes: int = 0
     _changed: anyio.Event = field(factory=anyio.Event)
 
     @property
@@ -56,9 +58,17 @@ class ScriptedServer:
                 await self._changed.wait()
         return self.open
 
-    def _count(self, change: int) -> None:
+    async def first_bytes(self) -> int:
+        """Wait, 5 s at most, until something was received; gives how much."""
+        with anyio.move_on_after(5):
+            while not self.received_bytes:
+                await self._changed.wait()
+        return self.received_bytes
+
+    def _count(self, change: int = 0, received_bytes: int = 0) -> None:
         self.open += change
         self.accepted += max(change, 0)
+        self.received_bytes += received_bytes
         self._changed.set()
         self._changed = anyio.Event()
 
@@ -77,7 +87,9 @@ class ScriptedServer:
         while True:
             while (request := whole_request(buffer)) is None:
                 try:
-                    buffer += await stream.receive()
+                    received = await stream.receive()
+                    self._count(received_bytes=len(received))
+                    buffer += received
                 except anyio.EndOfStream:
                     return
             buffer = buffer[len(request) :]

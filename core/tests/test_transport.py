@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,6 +175,17 @@ async def test_bad_answers_become_typed_errors(
         assert error is type(caught.value)
         assert not [word for word in ("beta", "secret", "SSH", "messages") if word in str(caught.value)]
         assert await server.open_connections(0) == 0
+
+
+async def test_gzip_bomb_is_never_held(serve: Any, opened: Any) -> None:
+    """A small chunk that would swell to 50 MB is refused without that memory being taken."""
+    async with serve(_gzipped(BOMB)) as server, opened(max_response_bytes=2000) as transport:
+        tracemalloc.start()
+        with pytest.raises(ResponseTooLarge):
+            await transport.send(server.url, POST, far())
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak_bytes < 20_000_000
 
 
 async def test_body_of_exactly_the_cap_is_taken(serve: Any, opened: Any) -> None:
