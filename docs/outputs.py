@@ -2,8 +2,9 @@
 The outputs of commands that the pages show: `python docs/outputs.py` runs each command and writes what it prints.
 
 A page marks one by a comment, `<!-- output of: pingpong plan "hello" -->`, before a fenced block of text.
-Commands run without a key, in an empty folder, 100 columns wide; `--check` compares and writes nothing.
-Times differ from run to run, so they are compared by their unit alone.
+Commands run without a key, 100 columns wide, in a folder that holds the last TOML block before them as its pingpong.toml,
+else nothing, with the simulator's seed fixed. `--check` compares and writes nothing; times differ from run to run, so they
+are compared by their unit alone.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _SHOWN = re.compile(r"(?P<head><!-- output of: (?P<command>.+?) -->\n\n```text\n)(?P<output>.*?)(?=```)", re.DOTALL)
+_CONFIG = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 _TIMES = re.compile(r"\d+(\.\d+)? ?(?=m?s\b)")
 _PADDING = re.compile(r"[ ─━]{2,}")
 
@@ -25,11 +27,12 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def printed(command: str) -> str:
+def printed(command: str, config: str) -> str:
     """What a command prints on a machine without keys, both streams as a terminal would show them."""
     program, *arguments = shlex.split(command)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "pingpong.toml").write_text(f"{config}\n[transport]\nseed = 1\n")
         env = {"PATH": path, "HOME": folder, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
         run = subprocess.run(
             [program, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
@@ -47,7 +50,8 @@ def renewed(text: str) -> str:
     """A page with each output as the command gives it now; one that differs by its times alone stays."""
 
     def renew(shown: re.Match[str]) -> str:
-        now = printed(shown["command"])
+        configs = _CONFIG.findall(text, 0, shown.start())
+        now = printed(shown["command"], configs[-1] if configs else "")
         return shown[0] if timeless(now) == timeless(shown["output"]) else shown["head"] + now
 
     return _SHOWN.sub(renew, text)

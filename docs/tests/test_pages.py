@@ -70,6 +70,13 @@ def test_shown_outputs_are_what_commands_print() -> None:
     assert (run.stdout, run.stderr, run.returncode) == ("", "", 0)
 
 
+def test_the_exit_codes_are_those_of_the_help() -> None:
+    """The table lists the codes that `pingpong --help` lists."""
+    page = (DOCS / "reference/cli.md").read_text()
+    shown = page.partition("Exit codes:\n")[2].partition("```")[0]
+    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == re.findall(r"^ +(\d+)  ", shown, re.MULTILINE)
+
+
 def test_every_sentence_has_its_line() -> None:
     """No line of prose on a page holds two sentences."""
     two = re.compile(r"[a-z\d)`\"]\. [A-Z]")
