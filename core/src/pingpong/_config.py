@@ -9,6 +9,7 @@ from typing import Any
 
 from attrs import evolve, field, fields_dict, frozen
 
+from pingpong._credentials import Secret
 from pingpong._errors import ConfigError, InvalidRequestError
 from pingpong._json import from_json
 
@@ -22,6 +23,14 @@ class PluginFilter:
 
     allow: tuple[str, ...] | None = None
     block: tuple[str, ...] = ()
+
+
+def _sealed(tables: Tables) -> Tables:
+    """The drivers' tables with every key in them as a secret, so that a configuration may be stored as JSON."""
+    return {
+        name: {k: Secret(v) if k == "api_key" and v and isinstance(v, str) else v for k, v in table.items()}
+        for name, table in tables.items()
+    }
 
 
 @frozen(kw_only=True)
@@ -48,11 +57,11 @@ class Config:
     validators: tuple[str, ...] = ()
     truncator: str | None = None
     plugins: PluginFilter = PluginFilter()
-    drivers: Tables = field(factory=dict)
+    drivers: Tables = field(factory=dict, converter=_sealed, repr=False)
     routers: Tables = field(factory=dict)
     fusers: Tables = field(factory=dict)
-    middleware: Tables = field(factory=dict)
-    transport: Mapping[str, Any] = field(factory=dict)
+    middleware: Tables = field(factory=dict, repr=False)
+    transport: Mapping[str, Any] = field(factory=dict, repr=False)
     path: str = ""
 
 

@@ -174,7 +174,7 @@ class DriverOptions:
     api_key: Secret | KeySource | None = field(default=None, repr=False)
     api_key_file: str | None = None
     base_url: str | None = None
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

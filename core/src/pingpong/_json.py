@@ -69,6 +69,8 @@ def _decimal(value: Any, _: type) -> Decimal:
 
 def _key(value: Any, _: Any) -> Any:
     """A key as text becomes a secret; a secret, a source of one, or None stays what it is."""
+    if not (value is None or isinstance(value, str | Secret) or callable(value)):
+        raise ValueError("write the key as text")
     return Secret(value) if isinstance(value, str) else value
 
 
