@@ -46,7 +46,7 @@ async def a_client_answers(client: Client) -> None:
     assert_type(outcome.attempts, tuple[Attempt, ...])
     assert_type(outcome.decision, Decision)
     assert_type(outcome.usage, Usage)
-    async with client.stream(Request("hello", model="openai:gpt-5-mini")) as stream:
+    async with client.stream(Request("hello", model="openai:gpt-6-luna")) as stream:
         assert_type(stream, Stream)
         async for event in stream:
             assert_type(event, Event)
@@ -59,7 +59,7 @@ async def a_client_answers(client: Client) -> None:
     assert_type(decision.plan, Plan)
     assert_type(decision.bounds, CostBounds | None)
     assert_type(await client.embed("hello", model="openai:text-embedding-3-small"), EmbedResponse)
-    assert_type(await client.count_tokens("hello", model="anthropic:claude-haiku-4-5"), TokenCount)
+    assert_type(await client.count_tokens("hello", model="anthropic:claude-haiku-5-5"), TokenCount)
 
 
 def a_script_asks() -> None:
@@ -76,7 +76,7 @@ def strings_and_messages_make_a_request() -> None:
 
 def plans_nest() -> None:
     """A plan is one union, so nodes hold nodes."""
-    plan: Plan = Fallback((Call("openai:gpt-5-mini"), Fallback((Call("gemini:gemini-2.5-flash", max_attempts=1),))))
+    plan: Plan = Fallback((Call("openai:gpt-6-luna"), Fallback((Call("gemini:gemini-3.5-flash-lite", max_attempts=1),))))
     assert_type(pingpong.cost_bounds(plan, lambda model, reads_answer: (None, None)), CostBounds)
 
 
