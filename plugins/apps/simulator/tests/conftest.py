@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 from pingpong import Client, Config, Registry
+from pingpong.testing import FakeClock
 from pingpong_simulator.faults import script_from_table
 from pingpong_simulator.http import served
 from pingpong_simulator.service import Service
@@ -22,7 +23,7 @@ MakeClient = Callable[..., Client]
 
 def _client(**transport: object) -> Client:
     config = Config(simulate=True, transport={"latency": 0, "seed": 7, **transport})
-    return Client(config, env={}, registry=Registry(allow=PLUGINS))
+    return Client(config, env={}, registry=Registry(allow=PLUGINS), clock=FakeClock(), seed=7)
 
 
 @pytest.fixture(scope="session")

@@ -163,12 +163,12 @@ def _count(client: anthropic.Anthropic, fault: str) -> object:
         ("403", "PermissionDeniedError", "permission_error"),
         ("404", "NotFoundError", "not_found_error"),
         ("409", "ConflictError", "conflict_error"),
-        ("413", "RequestTooLargeError|ContentTooLargeError", "request_too_large"),
+        ("413", "ContentTooLargeError", "request_too_large"),
         ("422", "UnprocessableEntityError", "invalid_request_error"),
         ("429", "RateLimitError", "rate_limit_error"),
         ("500", "InternalServerError", "api_error"),
         ("503", "ServiceUnavailableError", "overloaded_error"),
-        ("504", "DeadlineExceededError|GatewayTimeoutError", "timeout_error"),
+        ("504", "GatewayTimeoutError", "timeout_error"),
         ("529", "OverloadedError", "overloaded_error"),
         ("silence", "APITimeoutError", None),
     ],
@@ -179,7 +179,7 @@ def test_every_error_is_the_documented_one(
     """Every status is the exception that the client documents, with Anthropic's type of error and the request id."""
     with pytest.raises(anthropic.APIError) as caught:
         call(client.with_options(timeout=0.5) if fault == "silence" else client, fault)
-    assert type(caught.value).__name__ in cls.split("|")
+    assert type(caught.value) is getattr(anthropic, cls)
     if isinstance(caught.value, anthropic.APIStatusError):
         body: Any = caught.value.body
         assert (caught.value.status_code, body["error"]["type"]) == (int(fault), kind)
@@ -241,8 +241,8 @@ def test_async_client(url: str) -> None:
 
     async def main() -> str:
         async with anthropic.AsyncAnthropic(base_url=url, api_key="any", max_retries=0) as client:
+            headers = {"x-pingpong-fault": "429"}
             with pytest.raises(anthropic.RateLimitError):
-                headers = {"x-pingpong-fault": "429"}
                 await client.messages.create(model=MODEL, max_tokens=9, messages=ASK, extra_headers=headers)
             async with client.messages.stream(model=MODEL, max_tokens=100, messages=ASK) as stream:
                 return await stream.get_final_text()
