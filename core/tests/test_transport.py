@@ -326,3 +326,21 @@ async def test_cookies_are_not_kept(serve: Any, opened: Any) -> None:
         for _ in range(2):
             await transport.send(server.url, POST, far())
     assert b"who=me" not in server.requests[1]
+
+
+@either_way
+async def test_a_hosts_mock_transport_answers_too(is_streamed: bool) -> None:
+    """An answer that a host's mock made whole, compressed or not, is read like one from the wire."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=gzip.compress(b"hello"), headers={"content-encoding": "gzip"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        transport = HttpxTransport(client, clock=CLOCK)
+        if is_streamed:
+            stream = await transport.open("http://host.test", POST, far())
+            body = await stream.read()
+            assert await stream.read() == b""
+        else:
+            body = (await transport.send("http://host.test", POST, far())).body
+    assert body == b"hello"
