@@ -47,15 +47,12 @@ def ask(app: App, /, no_stream: bool, explain: bool, **params: Any) -> None:
 
 async def _answered(app: App, request: Request, overrides: dict[str, Any], is_whole: bool) -> Outcome:
     async with app.client_factory(**overrides) as client:
-        if client.is_simulated:
-            app.note(_simulated_note(client))
-        screen = Screen(app)
+        screen = Screen(app, _simulated_note(client) if client.is_simulated else "")
         try:
-            if not is_whole:
-                return await _streamed(client, request, screen)
-            outcome = await client.complete(request)
-            if not app.is_json:
+            outcome = await (client.complete(request) if is_whole else _streamed(client, request, screen))
+            if is_whole and not app.is_json:
                 screen.show(TextDelta(0, outcome.text))
+            screen.announce()
             return outcome
         finally:
             screen.close()
@@ -69,10 +66,16 @@ async def _streamed(client: Client, request: Request, screen: Screen) -> Outcome
 
 
 class Screen:
-    """Where the answer appears: a spinner until the first words, then the words, then the end of the line."""
+    """
+    Where the answer appears: a spinner until the first words, then the words, then the end of the line.
 
-    def __init__(self, app: App) -> None:
+    Args:
+        notice: One line for stderr, ahead of the first words.
+    """
+
+    def __init__(self, app: App, notice: str = "") -> None:
         self._app = app
+        self._notice = notice
         self._is_terminal = sys.stdout.isatty()
         self._last = "\n"
         self._status: Status | None = None
@@ -83,13 +86,20 @@ class Screen:
     def show(self, event: Event) -> None:
         """Write what an event says: text to stdout, reasoning to stderr with --verbose."""
         if isinstance(event, TextDelta) and event.text:
-            self._stop()
+            self.announce()
             self._last = event.text[-1]
             sys.stdout.write(harmless(event.text) if self._is_terminal else event.text)
             sys.stdout.flush()
         elif isinstance(event, ReasoningDelta) and self._app.is_verbose:
-            self._stop()
+            self.announce()
             click.secho(harmless(event.text), err=True, nl=False, dim=not self._app.is_plain)
+
+    def announce(self) -> None:
+        """End the spinner, and say once what has to be said."""
+        self._stop()
+        if self._notice:
+            self._app.note(self._notice)
+            self._notice = ""
 
     def close(self) -> None:
         """End the spinner and the line."""
@@ -107,7 +117,8 @@ class Screen:
 def _simulated_note(client: Client) -> str:
     records = client.registry.records("drivers").values()
     names = sorted({name for record in records for name in record.env_vars[:1]})
-    cure = f"For real answers set {' or '.join(names)}." if names else "For real answers install a driver and set its key."
+    either = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)
+    cure = f"For real answers set {either}." if names else "For real answers install a driver and set its key."
     if any(client.models.has_key(record) for record in records):
         cure = "A key is set: leave out --simulate, or `simulate` in the configuration, for real answers."
     return f"Simulated: the built-in simulator answers, no provider is called. {cure}"

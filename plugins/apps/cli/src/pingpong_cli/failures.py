@@ -155,7 +155,8 @@ def _causes(error: BaseException) -> Iterator[str]:
 def _usage(exc: click.ClickException) -> str:
     message = exc.format_message().strip()
     ctx = exc.ctx if isinstance(exc, click.UsageError) else None
-    return f"{message.rstrip('.')}. `{ctx.command_path} --help` shows the usage." if ctx else message
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end} `{ctx.command_path} --help` shows the usage." if ctx else message
 
 
 def _of_system(exc: OSError) -> Failure:

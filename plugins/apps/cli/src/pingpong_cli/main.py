@@ -75,7 +75,7 @@ def _discard_stdout() -> None:
         os.close(nowhere)
 
 
-@click.command(cls=Root, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("pingpong", cls=Root, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @config_option
 @json_option
 @verbose_option

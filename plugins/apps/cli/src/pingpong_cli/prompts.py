@@ -99,7 +99,7 @@ def _prompt(prompt: str | None, file: Path | None) -> str:
         return prompt
     if sys.stdin is None or (prompt is None and file is None and sys.stdin.isatty()):
         raise click.UsageError("There is no prompt. Give one as an argument, with --file, or on stdin.")
-    return _text(click.get_binary_stream("stdin").read(MAX_PROMPT_BYTES + 1), "stdin")
+    return _text(sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1), "stdin")
 
 
 def _bytes(file: Path) -> bytes:
