@@ -228,12 +228,12 @@ class _HttpxStream:
     def take_head(self, response: Any, max_response_bytes: int) -> None:
         """Begin the body; from here on there is a connection to close."""
         self._response, self.status = response, response.status_code
-        self.headers = _headers_from(response.headers.raw)
-        encoding = self.headers.get("content-encoding", "").lower()
         # A mock's answer may come read and decoded; httpx gives its raw bytes to nobody then.
         is_read = response.is_stream_consumed
         self._chunks = aiter(_Body(response.content)) if is_read else response.aiter_raw()
-        self._decoder = _Decoder("" if is_read else encoding, max_response_bytes)
+        self.headers = _headers_from(response.headers.raw)
+        encoding = "" if is_read else self.headers.get("content-encoding", "").lower()
+        self._decoder = _Decoder(encoding, max_response_bytes)
 
     async def read(self) -> bytes:
         try:
