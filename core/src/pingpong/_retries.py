@@ -30,7 +30,7 @@ class FullJitter:
         if not error.retryable or isinstance(error, QuotaExhausted):
             return None
         base = self.rate_limited_base_s if isinstance(error, RateLimited) else self.base_s
-        wait_s = draw * min(self.cap_s, base * 2.0 ** (attempts - 1))
+        wait_s = draw * min(self.cap_s, base * 2.0 ** min(attempts - 1, 60))
         if error.retry_after_s is not None:
             wait_s = max(wait_s, error.retry_after_s)
         return wait_s if wait_s < left_s else None
