@@ -82,7 +82,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         pp.Client.from_file(bad)
 
 
-@pytest.mark.parametrize(("name", "value"), [("TIMEOUT_S", "soon"), ("MAX_COST_USD", "much"), ("SIMULATE", "perhaps")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("TIMEOUT_S", "soon"), ("MAX_COST_USD", "much"), ("MAX_COST_USD", "NaN"), ("SIMULATE", "perhaps")]
+)
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> None:
     """A variable that cannot be read as what it should be is named with its value."""
     with pytest.raises(pp.ConfigError, match=f"PINGPONG_{name} is '{value}'"):

@@ -119,7 +119,7 @@ def _value(name: str, text: str) -> Any:
         if name == "timeout_s":
             return float(text)
         if name == "max_cost_usd":
-            return Decimal(text)
+            return from_json(Decimal, text)
         return {"1": True, "true": True, "0": False, "false": False}[text.lower()] if name == "simulate" else text
-    except (ArithmeticError, ValueError, KeyError) as exc:
+    except (InvalidRequestError, ValueError, KeyError) as exc:
         raise ConfigError(f"The environment variable PINGPONG_{name.upper()} is {text!r}, which it cannot be.") from exc

@@ -6,12 +6,11 @@ import base64
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pingpong import _events, _messages, _plans
 from pingpong._credentials import Secret
 from pingpong._errors import InvalidRequestError, PingPongError
-from pingpong._requests import Capability
 
 T = TypeVar("T")
 
@@ -38,7 +37,7 @@ def _converter() -> Any:
         converter.register_structure_hook(moment, lambda v, cls: v if isinstance(v, cls) else cls.fromisoformat(v))
     converter.register_unstructure_hook(bytes, lambda b: base64.b64encode(b).decode("ascii"))
     converter.register_structure_hook(bytes, lambda v, _: base64.b64decode(v, validate=True))
-    converter.register_unstructure_hook_func(lambda t: t == frozenset[Capability], sorted)
+    converter.register_unstructure_hook_func(lambda t: get_origin(t) is frozenset, sorted)
     converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, PingPongError), _error_json)
     for union in (_messages.Part, _plans.Plan, _events.Event):
         _tag_union(converter, union)
@@ -64,7 +63,10 @@ def _tag_union(converter: Any, union: Any) -> None:
 def _decimal(value: Any, _: type) -> Decimal:
     if isinstance(value, float | bool):
         raise ValueError(f"write money as text, not as {value!r}")
-    return Decimal(value)
+    amount = Decimal(value)
+    if not amount.is_finite():
+        raise ValueError(f"{value!r} is no amount of money")
+    return amount
 
 
 def _key(value: Any, _: Any) -> Any:
