@@ -14,8 +14,9 @@ from anthropic.types import TextBlock, ToolUseBlock
 
 MODEL = "claude-haiku-4-5"
 ASK: list[Any] = [{"role": "user", "content": "What is 2 + 2?"}]
+BAD: list[Any] = [{"role": "bob", "content": "x"}]
 OPEN: list[Any] = [{"role": "user", "content": "Design a rate limiter for a public API"}]
-CITIES: dict[str, Any] = {"role": "user", "content": "What is the weather in Paris and Tokyo?"}
+CITIES: Any = {"role": "user", "content": "What is the weather in Paris and Tokyo?"}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS: Any = [{"name": "get_weather", "description": "Weather of a city", "input_schema": SCHEMA}]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -207,7 +208,7 @@ def test_wrong_key_model_and_body(url: str, client: anthropic.Anthropic) -> None
     with pytest.raises(anthropic.BadRequestError):
         client.messages.create(model=MODEL, max_tokens=9, messages=[])
     with pytest.raises(anthropic.BadRequestError):
-        client.messages.create(model=MODEL, max_tokens=9, messages=[{"role": "bob", "content": "x"}])  # type: ignore[typeddict-item]  # wrong
+        client.messages.create(model=MODEL, max_tokens=9, messages=BAD)
 
 
 @pytest.mark.parametrize("fault", ["error_event=overloaded;after=0", "error_event=overloaded;after=4"])

@@ -18,7 +18,7 @@ from pingpong import Client, Config, ConfigError, Registry
 from pingpong_simulator.command import make
 
 RUN = "from pingpong_simulator.command import make; make()()"
-ASK = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}).encode()
+ASK = json.dumps({"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "What is 2 + 2?"}]}).encode()
 
 
 def _status(url: str) -> int:
@@ -34,7 +34,7 @@ def _status(url: str) -> int:
 def test_serves_until_interrupted(tmp_path: Path) -> None:
     """One JSON line gives the address, the faults file is followed, and Ctrl-C ends it with code 0 and no traceback."""
     faults = tmp_path / "faults.toml"
-    faults.write_text('[faults]\n"openai:gpt-5-mini" = ["503", "ok"]\n')
+    faults.write_text('[faults]\n"openai:gpt-5.4-mini" = ["503", "ok"]\n')
     command = [sys.executable, "-c", RUN, "--json", "--latency", "0", "--faults", str(faults)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import jsonschema
 import pytest
@@ -169,7 +170,7 @@ def test_structured_output_holds_the_answer() -> None:
         ({"reasoning_budget_tokens": 5}, True),
     ],
 )
-def test_reasons_when_asked(options: dict[str, object], is_shown: bool) -> None:
+def test_reasons_when_asked(options: dict[str, Any], is_shown: bool) -> None:
     """A model that can reason does so when asked, within its budget; others never do."""
     request = evolve(OPEN, **options)
     reasoning = answer(request, MODEL, 1).reasoning

@@ -28,7 +28,7 @@ def test_a_body_too_large_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) 
     connection.request("GET", "/v1/models")
     listed = connection.getresponse()
     assert listed.status == 200
-    assert b"gpt-5-mini" in listed.read()
+    assert b"gpt-5.4-mini" in listed.read()
     connection.close()
 
 

@@ -11,9 +11,10 @@ import openai
 import pydantic
 import pytest
 
-MODEL = "gpt-5-mini"
+MODEL = "gpt-5.4-mini"
 EMBEDDER = "text-embedding-3-small"
 ASK: list[Any] = [{"role": "user", "content": "What is 2 + 2?"}]
+BAD: list[Any] = [{"role": "bob", "content": "x"}]
 OPEN: list[Any] = [{"role": "user", "content": "Design a rate limiter for a public API"}]
 CITIES = "What is the weather in Paris and Tokyo?"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
@@ -49,12 +50,12 @@ def test_chat(client: openai.OpenAI) -> None:
 
 def test_chat_of_several_turns(client: openai.OpenAI) -> None:
     """An earlier turn is known in a later one."""
-    turns = [
+    turns: list[Any] = [
         {"role": "user", "content": "My name is Ada."},
         {"role": "assistant", "content": "Hello."},
         {"role": "user", "content": "What is my name?"},
     ]
-    answer = client.chat.completions.create(model="gpt-5.1", messages=turns)  # type: ignore[arg-type]  # plain dicts
+    answer = client.chat.completions.create(model="gpt-5.1", messages=turns)
     assert "Ada" in (answer.choices[0].message.content or "")
 
 
@@ -285,7 +286,7 @@ def test_wrong_key_model_and_body(url: str, client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError):
         client.chat.completions.create(model=MODEL, messages=[])
     with pytest.raises(openai.BadRequestError):
-        client.chat.completions.create(model=MODEL, messages=[{"role": "bob", "content": "x"}])  # type: ignore[list-item]  # wrong
+        client.chat.completions.create(model=MODEL, messages=BAD)
     with pytest.raises(openai.NotFoundError):
         client.files.list()
 

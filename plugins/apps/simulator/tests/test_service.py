@@ -41,8 +41,8 @@ from pingpong_simulator.service import Service
 from pingpong_simulator.skill import chance_of_right, pace_of, ranks_from, skill_of
 from pingpong_simulator.transport import SimulatorTransport
 
-MODELS = ("openai:gpt-5-mini", "anthropic:claude-haiku-4-5", "gemini:gemini-2.5-flash")
-CHAT = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Design a cache"}]}
+MODELS = ("openai:gpt-5.4-mini", "anthropic:claude-haiku-4-5", "gemini:gemini-2.5-flash")
+CHAT = {"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "Design a cache"}]}
 MakeService = Callable[..., Service]
 MakeClient = Callable[..., Client]
 
@@ -123,7 +123,7 @@ def test_faults_strike_the_bytes(make_service: MakeService) -> None:
 
 def test_scripts_run_per_model(make_service: MakeService) -> None:
     """A model's script is followed request by request, and a header goes before it."""
-    service = make_service(faults={"openai:gpt-5-mini": ["429;retry_after=2", "ok"]})
+    service = make_service(faults={"openai:gpt-5.4-mini": ["429;retry_after=2", "ok"]})
     assert service.reply(_wire(**{"x-pingpong-fault": "500"})).status == 500
     first = service.reply(_wire())
     assert (first.status, first.headers["retry-after"]) == (429, "2")
@@ -169,7 +169,7 @@ async def test_client_completes_and_streams_alike(make_client: MakeClient, model
             kinds = [event.kind async for event in stream]
             streamed = await stream.outcome()
     assert whole.is_simulated
-    assert kinds[0], kinds[-1] == ("start", "end")
+    assert (kinds[0], kinds[-1]) == ("start", "end")
     assert len(kinds) > 50
     assert streamed.response.parts == whole.response.parts
     assert streamed.response.usage == whole.response.usage

@@ -28,7 +28,7 @@ def make() -> click.Command:
     "--faults",
     "faults_file",
     type=click.Path(path_type=Path),
-    help='TOML file with a table [faults]: "openai:gpt-5-mini" = ["429;retry_after=2", "ok"].',
+    help='TOML file with a table [faults]: "openai:gpt-5.4-mini" = ["429;retry_after=2", "ok"].',
 )
 @click.option("--json", "is_json", is_flag=True, help='Print one line {"url": …} in place of the text.')
 @click.pass_context

@@ -134,7 +134,7 @@ class FaultScript:
 
 def script_from_table(table: Mapping[str, object]) -> FaultScript:
     """
-    A script out of `{"openai:gpt-5-mini": ["429;retry_after=2", "ok"]}`; a lone text is a list of one.
+    A script out of `{"openai:gpt-5.4-mini": ["429;retry_after=2", "ok"]}`; a lone text is a list of one.
 
     Raises:
         InvalidRequestError: A fault is none, or a value is no list of texts; the message names the model.

@@ -47,7 +47,7 @@ def options_from_table(table: Mapping[str, Any], path: str = "[transport]") -> S
     if isinstance(latency, bool) or not isinstance(latency, int | float) or not 0 <= latency < math.inf:
         raise ConfigError(f"{path}: latency must be a number from 0 (at once) up; 1 is the usual pace.")
     if not isinstance(faults, Mapping):
-        raise ConfigError(f'{path}: faults must be a table of models, such as "openai:gpt-5-mini" = ["429", "ok"].')
+        raise ConfigError(f'{path}: faults must be a table of models, such as "openai:gpt-5.4-mini" = ["429", "ok"].')
     try:
         return SimulatorOptions(seed=seed, latency=float(latency), faults=script_from_table(faults))
     except InvalidRequestError as exc:
