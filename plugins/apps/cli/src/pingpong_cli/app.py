@@ -96,7 +96,8 @@ class App:
         from rich.console import Console
 
         stream = sys.stderr if is_stderr else sys.stdout
-        width = None if stream.isatty() or self.env.get("COLUMNS") else PIPE_COLUMNS
+        columns = self.env.get("COLUMNS", "")
+        width = int(columns) if columns.isdecimal() and int(columns) else None if stream.isatty() else PIPE_COLUMNS
         return Console(
             file=stream, width=width, color_system=None if self.is_plain else "auto", markup=False, emoji=False, highlight=False
         )  # fmt: skip
