@@ -80,9 +80,8 @@ def test_a_command_that_breaks_is_a_bug(command_world: Any, tmp_path: Path) -> N
         """Burst."""
         raise KeyError("oops")
 
-    world = command_world(
-        tmp_path, fake_plugin("b", commands=[CommandRecord(name="burst", factory=factory_path(lambda: burst), help="")])
-    )
+    record = CommandRecord(name="burst", factory=factory_path(lambda: burst), help="")
+    world = command_world(tmp_path, fake_plugin("b", commands=[record]))
     run = world.run("burst")
     assert (run.exit_code, "This is a mistake in it" in run.stderr, "Traceback" in run.stderr) == (1, True, False)
     assert "Traceback" in world.run("-v", "burst").stderr

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 PROGRAM = """
+import os
 import sys
 import anyio
 from pingpong.testing import FakeClock, FakeTransport, fake_card, fake_plugin, fake_registry
@@ -29,11 +31,11 @@ class Endless(FakeTransport):
             print("closed", file=sys.stderr, flush=True)
 
 behaviour, *args = sys.argv[1:]
-answer = "word " * 50_000 if behaviour == "long" else "hello"
+answer = {"long": "word " * 50_000, "steering": "red \\x1b[31m alert"}.get(behaviour, "hello")
 transport = Endless() if behaviour == "endless" else FakeTransport({"fake:small": [answer]})
 registry = fake_registry([fake_card()], [fake_plugin("cli", commands=plugin.pingpong_commands())])
 seams = {"registry": registry, "transport": transport, "clock": FakeClock()}
-root.main(args, obj=App(env={"FAKE_KEY": "k"}, seams=seams))
+root.main(args, obj=App(env={**os.environ, "FAKE_KEY": "k"}, seams=seams))
 """
 ASK = ("ask", "hi", "--model", "fake:small")
 
@@ -89,9 +91,63 @@ def test_bytes_that_are_no_text() -> None:
     assert "byte 0xe9 at position 3" in json.loads(stdout)["error"]["message"]
 
 
-def test_a_latin_terminal_gets_the_answer() -> None:
+def run_script(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """The program as it is installed, by its entry point."""
+    code = "import sys; from pingpong_cli.main import main; sys.argv[0] = 'pingpong'; main()"
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **more.pop("env", {})}
+    return subprocess.run([sys.executable, "-c", code, *args], env=env, text=True, timeout=60, **more)
+
+
+def test_a_terminal_without_the_characters() -> None:
     """Where stdout cannot hold a character, a question mark stands for it instead of an error."""
-    code = "import sys; from pingpong_cli.main import main; sys.argv = ['pingpong', '--version']; main()"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii:strict"}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, b"")
+    done = run_script("--json", "ask", "hi", "--model", "ß", env={"PYTHONIOENCODING": "ascii:strict"}, capture_output=True)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "'?' is no model id" in json.loads(done.stdout)["error"]["message"]
+
+
+def _close_both() -> None:
+    os.close(1)
+    os.close(2)
+
+
+def test_closed_streams_are_no_error() -> None:
+    """Started with stdout and stderr closed, the program runs and exits as it would."""
+    done = run_script("plugins", preexec_fn=_close_both)
+    assert done.returncode == 0
+
+
+def on_terminal(behaviour: str, *args: str, **env: str) -> str:
+    """All that the program writes to a terminal."""
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm", **env}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, behaviour, *args], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    told = b""
+    with suppress(OSError):  # Linux says EIO when the last writer is gone
+        while piece := os.read(ours, 65536):
+            told += piece
+    os.close(ours)
+    assert process.wait(60) in (0, 2)
+    return told.decode()
+
+
+def test_terminal_shows_a_spinner_and_is_not_steered() -> None:
+    """A terminal sees that something is waited for, and no control character of the answer."""
+    told = on_terminal("steering", *ASK)
+    assert "Waiting for the answer" in told
+    assert "red \ufffd[31m alert" in told
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_plain_terminal_gets_no_escape(env: dict[str, str]) -> None:
+    """NO_COLOR and a dumb terminal keep every escape sequence away, tables included."""
+    told = on_terminal("short", *ASK, "--explain", **env)
+    assert "hello" in told
+    assert "\x1b" not in told
+
+
+def test_no_prompt_on_a_terminal() -> None:
+    """Without a prompt a terminal is not read from; the usage says how to give one."""
+    assert "There is no prompt." in on_terminal("short", "ask")

@@ -40,7 +40,6 @@ _CURES = {
     "server_error": "Try again later, or let other models step in: --strategy fallback.",
     "provider_timeout": "Give it more time with --timeout, or choose a faster model.",
     "deadline_exceeded": "Give it more time with --timeout, or choose a faster model.",
-    "connection_failed": "Check the network, the proxy settings, and base_url if you set one.",
     "malformed_response": "Check that base_url, if you set one, is the provider's own API; else try again.",
     "stream_truncated": "The answer is not whole; ask again.",
     "content_policy": "Reword the prompt.",

@@ -87,7 +87,10 @@ def root() -> None:
 
 def main() -> None:
     """The script's entry point."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # lives as long as the process
+        stream = getattr(sys, name)
         with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal that cannot show a character shows "?"
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?"
     root()
