@@ -168,3 +168,35 @@ def test_options_show_no_key_as_json() -> None:
     assert options.api_key == pp.Secret(KEY)
     assert pp.to_json(options)["api_key"] == "Secret('***')"
     assert KEY not in every_text(options)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_present"),
+    [
+        ({"key": pp.Secret("k")}, True),
+        ({"env_vars": ("A", "B"), "env": {"B": "k"}}, True),
+        ({"env_vars": ("A",), "env": {"A": " "}}, False),
+        ({"env_vars": ("A",)}, False),
+        ({"file": "no-such-file-under-test"}, False),
+    ],
+)
+async def test_whether_a_key_is_at_hand_is_told_without_reading_it(given: Any, is_present: bool) -> None:
+    """Given, in the environment or in a file that exists; where it is not, asking for headers says so."""
+    key = pp.ApiKey(header="x-api-key", provider="fake", **given)
+    assert key.is_present is is_present
+    if is_present:
+        assert await key.headers() == {"x-api-key": "k"}
+    else:
+        with pytest.raises(pp.MissingCredential):
+            await key.headers()
+
+
+async def test_a_key_file_is_at_hand_once_it_exists(tmp_path: Path) -> None:
+    """A folder is no key file."""
+    path = tmp_path / "key"
+    key = pp.ApiKey(header="x-api-key", prefix="K ", file=str(path), env_vars=("A",), env={"A": "other"})
+    assert not key.is_present
+    path.write_text("k")
+    assert key.is_present
+    assert await key.headers() == {"x-api-key": "K k"}
+    assert not pp.ApiKey(header="x-api-key", file=str(tmp_path)).is_present

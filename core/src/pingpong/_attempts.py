@@ -157,7 +157,8 @@ class Attempts:
 
         The entry is written before the last item is given out. Raises `PingPongError`s only, and cancellation.
         """
-        trip = self._trip(call, target, number, request, run, is_stream=is_stream)
+        with blamed(f"Driver {target.driver.name!r}"):
+            trip = self._trip(call, target, number, request, run, is_stream=is_stream)
         last: Item
         try:
             trip.response = await self._enter(trip)
@@ -191,7 +192,8 @@ class Attempts:
         if not found:
             raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
         endpoint = found[0].endpoint
-        info = self._info(endpoint.record.name, target, number, request, run, run.deadline_s, is_stream=False)
+        with blamed(f"Driver {target.driver.name!r}"):
+            info = self._info(endpoint.record.name, target, number, request, run, run.deadline_s, is_stream=False)
         if operation == "count_tokens":
             # Counting is free at every provider, whatever the model writes for.
             info = evolve(info, held_usd=Decimal(0))

@@ -16,7 +16,7 @@ from pingpong._attempts import CallRing, Item, Run, Whole
 from pingpong._cards import cost_bound_usd
 from pingpong._clock import Clock
 from pingpong._config import Config, config_from_file, find_config
-from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, blamed
+from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, PluginError, blamed
 from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
 from pingpong._json import from_json
 from pingpong._outcomes import Attempt, Candidate, Decision, Outcome, Query, Report, Reservation, Signals
@@ -333,6 +333,8 @@ class Client:
         query = self._query(request, signals=signals, prepared=prepared, seed=self._seed)
         with blamed(f"The router {name!r}"):
             plan = router.route(query)
+        if not isinstance(plan, Plan):
+            raise PluginError(f"The router {name!r} gave {type(plan).__name__}, which is no plan.")
         return self._decision(name, plan, query, router.explain)
 
     def _query(self, request: Any, **known: Any) -> Query:
@@ -351,7 +353,8 @@ class Client:
         def price(model: str, reads_answer: bool) -> PriceRange:
             target = self.models.target(model)
             card = target.card
-            tokens = target.driver.estimate_tokens(request, card)
+            with blamed(f"Driver {target.driver.name!r}"):
+                tokens = target.driver.estimate_tokens(request, card)
             output = request.max_output_tokens or card.max_output_tokens
             low = cost_bound_usd(tokens // OVERESTIMATE, 0, card.price)
             if output is None:
@@ -367,10 +370,12 @@ class Client:
         if isinstance(tables, Mapping):
             params = {**tables.get(name, {}), **params}
         factory = self.registry.resolve(kind, name, record.factory)
+        plugin = f"The {kind.removesuffix('s')} {name!r}"
         try:
-            return factory(**params)
+            with blamed(plugin, but=(TypeError, ValueError)):
+                return factory(**params)
         except (TypeError, ValueError) as exc:
-            raise ConfigError(f"The {kind.removesuffix('s')} {name!r} does not take these parameters: {exc}") from exc
+            raise ConfigError(f"{plugin} does not take these parameters: {exc}") from exc
 
     def _ring(self, ring: str, slots: Collection[str]) -> Any:
         records = [r for r in self.registry.records("middleware").values() if r.ring == ring and r.slot in slots]
@@ -398,7 +403,8 @@ class Client:
                 clock=self.clock, seed=self._seed, options=self.config.transport, cards=self.models.cards,
                 drivers=self.models.drivers,
             )  # fmt: skip
-            simulator: Transport = factory(context)
+            with blamed(f"The transport {record.name!r}"):
+                simulator: Transport = factory(context)
             return simulator
         from pingpong._transport import HttpxTransport, TransportOptions
 

@@ -291,11 +291,11 @@ class AllFailed(PingPongError, ExceptionGroup[PingPongError]):
 
 
 @contextmanager
-def blamed(plugin: str) -> Iterator[None]:
-    """What is raised inside and is no error of ours becomes a `PluginError` that names the plugin."""
+def blamed(plugin: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """What is raised inside and is neither an error of ours nor one of `but` becomes a `PluginError` that names the plugin."""
     try:
         yield
-    except PingPongError:
-        raise
     except Exception as exc:
+        if isinstance(exc, (PingPongError, *but)):
+            raise
         raise PluginError(f"{plugin} broke: {type(exc).__name__}.") from exc

@@ -6,7 +6,7 @@ import base64
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 from pingpong import _events, _messages, _plans
 from pingpong._credentials import Secret
@@ -37,7 +37,7 @@ def _converter() -> Any:
         converter.register_structure_hook(moment, lambda v, cls: v if isinstance(v, cls) else cls.fromisoformat(v))
     converter.register_unstructure_hook(bytes, lambda b: base64.b64encode(b).decode("ascii"))
     converter.register_structure_hook(bytes, lambda v, _: base64.b64decode(v, validate=True))
-    converter.register_unstructure_hook_func(lambda t: get_origin(t) is frozenset, sorted)
+    converter.register_unstructure_hook_func(lambda t: getattr(t, "__origin__", None) is frozenset, sorted)
     converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, PingPongError), _error_json)
     for union in (_messages.Part, _plans.Plan, _events.Event):
         _tag_union(converter, union)

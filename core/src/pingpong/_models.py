@@ -47,7 +47,7 @@ def cards_of(record: DriverRecord) -> tuple[Card, ...]:
     try:
         data = json.loads(files(package).joinpath(name).read_bytes())
         return tuple(from_json(tuple[Card, ...], data["cards"]))
-    except (OSError, ValueError, KeyError, ImportError, InvalidRequestError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, ImportError, InvalidRequestError) as exc:
         raise PluginError(f"The cards {record.cards} of driver {record.name!r} cannot be read: {exc}") from exc
 
 

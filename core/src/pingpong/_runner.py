@@ -25,6 +25,7 @@ from pingpong._errors import (
     NoRoute,
     PingPongError,
     PluginError,
+    blamed,
 )
 from pingpong._events import Event, StreamEnd, StreamStart, response_from_events
 from pingpong._outcomes import Ask, Fusion, Outcome, Purpose, Truncation, Verdict
@@ -119,7 +120,8 @@ class Runner:
         if number == call.max_attempts:
             return False
         left_s = run.deadline_s - self.clock.monotonic_s()
-        wait_s = self.retries.next(number, error, left_s=left_s, draw=run.draw.random())
+        with blamed(type(self.retries).__name__):
+            wait_s = self.retries.next(number, error, left_s=left_s, draw=run.draw.random())
         if wait_s is None:
             return False
         await self.clock.sleep(wait_s)
@@ -200,7 +202,7 @@ class Runner:
             raise _all_failed([errors[i] for i in sorted(errors)])
         responses = tuple(answers[i] for i in sorted(answers))
         fuser: Fuser = self.make("fusers", plan.fuser.name, plan.fuser.params)
-        fusion: Fusion = await self._step(plan.fuser, "fuse", run, lambda told: fuser.step(request, responses, told))
+        fusion: Fusion = await self._step(plan.fuser, "fuse", run, lambda told: fuser.step(request, responses, told), Fusion)
         run.confidence = fusion.agreement
         return fusion.response
 
@@ -217,7 +219,7 @@ class Runner:
 
     async def _verdict(self, step: Step, request: Request, response: Response, run: Run) -> Verdict:
         validator: Validator = self.make("validators", step.name, step.params)
-        verdict: Verdict = await self._step(step, "judge", run, lambda told: validator.step(request, response, told))
+        verdict: Verdict = await self._step(step, "judge", run, lambda told: validator.step(request, response, told), Verdict)
         return verdict
 
     async def truncate(self, trip: Trip, request: Request, name: str) -> Request:
@@ -231,24 +233,26 @@ class Runner:
         def step(told: tuple[Outcome, ...]) -> Truncation | Ask:
             return truncator.step(request, limit_tokens, lambda r: driver.estimate_tokens(r, card), told)
 
-        truncation: Truncation = await self._step(Step(name), "summary", trip.run, step)
+        truncation: Truncation = await self._step(Step(name), "summary", trip.run, step, Truncation)
         trip.run.truncated[:] = truncation.dropped
         return truncation.request
 
-    async def _step(self, step: Step, purpose: Purpose, run: Run, advance: Callable[[tuple[Outcome, ...]], Any]) -> Any:
-        """Advance a pure step until it gives something else than a question, asking what it asks."""
+    async def _step(
+        self, step: Step, purpose: Purpose, run: Run, advance: Callable[[tuple[Outcome, ...]], Any], gives: type
+    ) -> Any:
+        """Advance a pure step until it gives what its kind gives, asking what it asks; each of its plans at most once."""
         told: list[Outcome] = []
+        left = list(step.asks)
         while True:
-            try:
+            with blamed(f"The step {step.name!r}"):
                 result = advance(tuple(told))
-            except PingPongError:
-                raise
-            except Exception as exc:
-                raise PluginError(f"The step {step.name!r} broke: {type(exc).__name__}: {exc}") from exc
-            if not isinstance(result, Ask):
+            if isinstance(result, gives):
                 return result
-            if len(told) >= len(step.asks) or result.plan not in step.asks or run.depth >= MAX_ASK_DEPTH:
+            if not isinstance(result, Ask):
+                raise PluginError(f"The step {step.name!r} gave {type(result).__name__}, not {gives.__name__}.")
+            if result.plan not in left or run.depth >= MAX_ASK_DEPTH:
                 raise PluginError(f"The step {step.name!r} asks for what the plan did not allow it.")
+            left.remove(result.plan)
             nested = evolve(run, depth=run.depth + 1, purpose=purpose, is_committed=False)
             told.append(await self.outcome(result.plan, result.request, nested))
 
