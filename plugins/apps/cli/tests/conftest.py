@@ -15,6 +15,7 @@ from pingpong import (
     Candidate,
     Card,
     Fallback,
+    Finding,
     Plan,
     PolicyRecord,
     Query,
@@ -73,13 +74,24 @@ class Grumpy:
         return Verdict(validator="grumpy", score=0.0, is_rejected=True)
 
 
+@frozen
+class Kind:
+    """Likes every answer."""
+
+    def step(self, request: Request, response: Response, answers: Sequence[Any]) -> Verdict:
+        """Yes."""
+        return Verdict(validator="kind", score=0.9, findings=(Finding("polite"),))
+
+
 def policy(name: str, factory: Any) -> PolicyRecord:
     """A record of a policy of these tests."""
     return PolicyRecord(name=name, factory=factory_path(factory))
 
 
 POLICIES = fake_plugin(
-    "policies", routers=[policy("fallback", InOrder), policy("unclear", Unclear)], validators=[policy("grumpy", Grumpy)]
+    "policies",
+    routers=[policy("fallback", InOrder), policy("unclear", Unclear)],
+    validators=[policy("grumpy", Grumpy), policy("kind", Kind)],
 )
 SIMULATOR = fake_plugin(
     "simulator",

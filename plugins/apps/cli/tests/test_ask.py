@@ -165,6 +165,27 @@ def test_bad_input_as_json(args: tuple[str, ...], world: Any) -> None:
     assert (run.exit_code, run.stderr, error["retryable"], error["attempts"]) == (2, "", False, [])
 
 
+@pytest.mark.parametrize(("content", "text"), [("{", "is not JSON"), ("[]", "holds no JSON object")])
+def test_schema_files_are_checked(content: str, text: str, world: Any, tmp_path: Path) -> None:
+    """A schema file that is no JSON object is named."""
+    (tmp_path / "schema.json").write_text(content)
+    run = world.run("ask", "hi", "--schema", str(tmp_path / "schema.json"))
+    assert (run.exit_code, text in run.stderr) == (2, True)
+
+
+def test_a_prompt_has_a_largest_size(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file beyond the limit is refused before it is read whole."""
+    monkeypatch.setattr("pingpong_cli.prompts.MAX_PROMPT_BYTES", 3)
+    run = world.run("ask", stdin="four")
+    assert (run.exit_code, "larger than 3 bytes" in run.stderr) == (2, True)
+
+
+def test_validator_is_explained(world: Any) -> None:
+    """What a validator said stands below the attempts."""
+    run = world.run("ask", "hi", "--validator", "kind", "--explain")
+    assert "kind: 0.90: polite" in run.stderr
+
+
 def test_invalid_utf8(world: Any) -> None:
     """Bytes that are not UTF-8 are named with their place."""
     run = world.run("ask", stdin=b"ab\xff")

@@ -10,8 +10,11 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from pingpong import CommandRecord
 from pingpong.testing import factory_path, fake_plugin
+from pingpong_cli.app import App
+from pingpong_cli.main import root
 
 LAZY = fake_plugin("lazy", commands=[CommandRecord(name="lazy", factory="no.such.module:make", help="Never imported.")])
 
@@ -109,3 +112,19 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_a_blocked_plugin_brings_no_command(tmp_path: Path) -> None:
+    """What the configuration blocks is not imported, and its commands are not there."""
+    (tmp_path / "pingpong.toml").write_text('[plugins]\nblock = ["simulator"]')
+    run = CliRunner().invoke(root, ["--help"], obj=App(env={}, folder=tmp_path))
+    assert run.exit_code == 0
+    assert "ask" in run.stdout
+    assert "simulate" not in run.stdout
+
+
+def test_a_broken_configuration_leaves_the_help(tmp_path: Path) -> None:
+    """--help works where the configuration does not."""
+    (tmp_path / "pingpong.toml").write_text("=")
+    run = CliRunner().invoke(root, ["--help"], obj=App(env={}, folder=tmp_path))
+    assert (run.exit_code, "ask" in run.stdout) == (0, True)

@@ -9,8 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attrs import evolve
+from click.testing import CliRunner
 from pingpong import PolicyRecord
-from pingpong.testing import fake_card, fake_plugin
+from pingpong.testing import fake_card, fake_driver_record, fake_plugin, fake_registry
+from pingpong_cli.main import root
 
 
 def test_plan_is_drawn_and_calls_nothing(world: Any) -> None:
@@ -115,6 +118,38 @@ def test_doctor_survives_a_broken_configuration(world: Any, tmp_path: Path) -> N
     run = world.run("plugins", "doctor", "--json")
     findings = {f["name"]: f["state"] for f in json.loads(run.stdout)["findings"]}
     assert (run.exit_code, findings["configuration"], findings["plugin cli"]) == (1, "broken", "ok")
+
+
+def test_doctor_tells_blocked_plugins_apart(world: Any) -> None:
+    """A blocked plugin is a note, since somebody wanted it so."""
+    world.plugins = (*world.plugins, BROKEN)
+    app = world.app()
+    app.seams["registry"] = fake_registry(world.cards, world.plugins, block=["broken"])
+    run = CliRunner().invoke(root, ["plugins", "doctor", "--json"], obj=app)
+    findings = {f["name"]: f["state"] for f in json.loads(run.stdout)["findings"]}
+    assert (run.exit_code, findings["plugin broken"]) == (0, "note")
+
+
+def test_doctor_and_models_name_unreadable_cards(command_world: Any, tmp_path: Path) -> None:
+    """A driver whose cards cannot be read is broken for the doctor, and skipped with a note by `models`."""
+    record = evolve(fake_driver_record("torn", ()), cards="pingpong:no-such-file.json")
+    world = command_world(tmp_path, fake_plugin("torn", drivers=[record]))
+    run = world.run("plugins", "doctor", "--json")
+    told = [f["text"] for f in json.loads(run.stdout)["findings"] if f["name"] == "cards"]
+    assert (run.exit_code, len(told)) == (1, 1)
+    assert "no-such-file.json" in told[0]
+    models = world.run("models")
+    assert "fake:small" in models.stdout
+    assert "Skipped: The cards" in models.stderr
+
+
+def test_doctor_tries_each_driver(world: Any, tmp_path: Path) -> None:
+    """A driver whose options are wrong is broken, with the key path."""
+    (tmp_path / "pingpong.toml").write_text("[drivers.fake]\nbase_ulr = 'x'")
+    run = world.run("plugins", "doctor", "--json")
+    findings = {f["name"]: f for f in json.loads(run.stdout)["findings"]}
+    assert (run.exit_code, findings["driver fake"]["state"]) == (1, "broken")
+    assert "[drivers.fake]" in findings["driver fake"]["text"]
 
 
 def test_doctor_notes_missing_keys(simulated: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from pingpong import (
     Fallback,
     Plan,
     Price,
+    PriceTier,
     Refuse,
     Request,
     Router,
@@ -42,7 +44,7 @@ def models_of(plan: Plan) -> list[str]:
 
 def test_cheapest_orders_by_highest_cost(card: Any, query: Any) -> None:
     """The least input price loses to the least cost of this request, output included."""
-    price = Price(input_usd_per_mtok=Decimal("0.1"), output_usd_per_mtok=Decimal(90), source_url="", as_of=None)  # type: ignore[arg-type]  # no date needed here
+    price = Price(input_usd_per_mtok=Decimal("0.1"), output_usd_per_mtok=Decimal(90), source_url="", as_of=date(2026, 1, 1))
     cards = (card("a:dear", "9"), card("a:trap", price=price), card("b:mid", "3"), card("c:cheap", "1"))
     plan = Cheapest().route(query(Cheapest(), cards))
     assert plan == Fallback((Call("c:cheap"), Call("b:mid"), Call("a:dear")))
@@ -248,6 +250,19 @@ def test_a_worse_model_never_changes_the_choice(any_situation: Any, query: Any, 
     costs = {c.model: c.cost_high_usd for c in Cheapest().explain(asked)}
     after = models_of(Cheapest().route(query(Cheapest(), (card("z:worse", "9999"), *cards), **more)))
     assert not before or costs[before[0]] is None or after[0] == before[0]
+
+
+def test_cost_at_a_tier_of_one_token(card: Any, query: Any) -> None:
+    """The lowest band has its own price even where it is a single token wide."""
+    price = Price(
+        input_usd_per_mtok=Decimal(1),
+        output_usd_per_mtok=Decimal(0),
+        tiers=(PriceTier(above_input_tokens=1, input_usd_per_mtok=Decimal(2), output_usd_per_mtok=Decimal(0)),),
+        source_url="",
+        as_of=date(2026, 1, 1),
+    )
+    asked = query(Cheapest(), (card(price=price),), signals=Signals(input_tokens=1))
+    assert Cheapest().explain(asked)[0].cost_high_usd == Decimal("0.000001")
 
 
 @given(data=st.data())

@@ -76,10 +76,11 @@ def _row(card: Card, above_tokens: int) -> Row:
 
 
 def _rates(price: Price, above_tokens: int) -> tuple[int, int]:
-    """What one token more costs at most, beyond an input of this size; rounded up to a whole femto-dollar."""
-    base = _bound(price, above_tokens + 1, 0)
-    more = (_bound(price, above_tokens + 2, 0) - base, _bound(price, above_tokens + 1, 1) - base)
-    input_rate, output_rate = (int((usd * FEMTO_PER_USD).to_integral_value(ROUND_CEILING)) for usd in more)
+    """What each token costs at most, in the band of input sizes that begins there; rounded up to a whole femto-dollar."""
+    n = above_tokens + 1
+    of_input = _bound(price, n, 0)
+    rates = (of_input / n, _bound(price, n, 1) - of_input)
+    input_rate, output_rate = (int((usd * FEMTO_PER_USD).to_integral_value(ROUND_CEILING)) for usd in rates)
     return input_rate, output_rate
 
 
