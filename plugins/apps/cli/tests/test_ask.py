@@ -120,6 +120,17 @@ def test_exit_codes(args: tuple[str, ...], script: Any, exit_code: int, text: st
     assert "Traceback" not in run.stderr
 
 
+def test_failures_are_explained_too(world: Any) -> None:
+    """With --explain a failure shows reasons and attempts before its paragraph."""
+    world.script = {"fake:small": [ServerError("down")]}
+    told = world.run("ask", "hi", "--model", "fake:small", "--explain").stderr
+    assert told.index("the request names it") < told.index("failed: server_error") < told.index("Error: ")
+    world.env = {"COLUMNS": "120"}
+    told = world.run("ask", "hi", "--explain").stderr
+    assert told.index("no key: set FAKE_KEY") < told.index("Error: ")
+    assert "attempt" not in told
+
+
 def test_no_route(world: Any) -> None:
     """Without a key no model may serve, which is exit code 4, and the message names the variable."""
     world.env = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -36,13 +37,22 @@ def ask(app: App, /, no_stream: bool, explain: bool, **params: Any) -> None:
     The answer goes to stdout as it is written; notes, tables and errors go to stderr.
     """
     request = request_from(params)
-    outcome = anyio.run(_answered, app, request, overrides_from(params), no_stream or app.is_json)
+    try:
+        outcome = anyio.run(_answered, app, request, overrides_from(params), no_stream or app.is_json)
+    except PingPongError as error:
+        if explain and error.decision is not None:
+            _explain(app, error.decision, error.attempts)
+        raise
     if app.is_json:
         from pingpong_cli.reports import outcome_json
 
         app.print_json(outcome_json(outcome))
     if explain or app.is_verbose:
-        _explain(app, outcome)
+        from pingpong_cli.reports import total_line, verdict_lines
+
+        _explain(app, outcome.decision, outcome.attempts)
+        for line in (*verdict_lines(outcome.verdicts), total_line(outcome)):
+            app.note(line)
 
 
 async def _answered(app: App, request: Request, overrides: dict[str, Any], is_whole: bool) -> Outcome:
@@ -124,12 +134,10 @@ def _simulated_note(client: Client) -> str:
     return f"Simulated: the built-in simulator answers, no provider is called. {cure}"
 
 
-def _explain(app: App, outcome: Outcome) -> None:
-    from pingpong_cli.reports import attempts_table, decision_table, total_line, verdict_lines
+def _explain(app: App, decision: Decision, attempts: Sequence[Attempt]) -> None:
+    from pingpong_cli.reports import attempts_table, decision_table
 
     console = app.console(is_stderr=True)
-    console.print(decision_table(outcome.decision))
-    console.print(attempts_table(outcome.attempts))
-    for line in verdict_lines(outcome.verdicts):
-        console.print(line)
-    console.print(total_line(outcome))
+    console.print(decision_table(decision))
+    if attempts:
+        console.print(attempts_table(attempts))
