@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import click
-from pingpong import Client, Event, Outcome, ReasoningDelta, Request, TextDelta
+from pingpong import Attempt, Client, Decision, Event, Outcome, PingPongError, ReasoningDelta, Request, TextDelta
 
 from pingpong_cli.app import App, json_option, verbose_option
 from pingpong_cli.prompts import overrides_from, request_from, request_options
