@@ -41,8 +41,8 @@ No message holds a key, a prompt or a body.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -290,12 +290,19 @@ class AllFailed(PingPongError, ExceptionGroup[PingPongError]):
         return AllFailed(self.message, excs)
 
 
-@contextmanager
-def blamed(plugin: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+class blamed:  # lower case: it reads as a statement: `with blamed("The ledger"):`
     """What is raised inside and is neither an error of ours nor one of `but` becomes a `PluginError` that names the plugin."""
-    try:
-        yield
-    except Exception as exc:
-        if isinstance(exc, (PingPongError, *but)):
-            raise
-        raise PluginError(f"{plugin} broke: {type(exc).__name__}.") from exc
+
+    # A class, not a generator: it stands several times around every call, at a third of the cost.
+    __slots__ = ("_but", "_plugin")
+
+    def __init__(self, plugin: str, but: tuple[type[Exception], ...] = ()) -> None:
+        self._plugin = plugin
+        self._but = but
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if isinstance(exc, Exception) and not isinstance(exc, (PingPongError, *self._but)):
+            raise PluginError(f"{self._plugin} broke: {type(exc).__name__}.") from exc
