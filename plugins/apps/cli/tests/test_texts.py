@@ -110,6 +110,13 @@ def test_causes_are_told_with_verbose() -> None:
     assert failure_from(error).more == ("p:m: server_error, status 502", "caused by OSError: reset")
 
 
+def test_equal_errors_are_told_once() -> None:
+    """What befell several models is told once, with their names."""
+    errors: list[PingPongError] = [ServerError("It is down.", provider="p", model=m) for m in "ab"]
+    told = failure_from(AllFailed("All 3 failed.", [*errors, BudgetExceeded("Too dear.")])).message
+    assert told.startswith("All 3 failed. p:a, p:b (server_error): It is down; (budget_exceeded): Too dear.")
+
+
 def test_boring_reasons_share_a_row() -> None:
     """Chosen models have a row each; the others one for each reason, whatever its figures."""
     others = [Candidate(f"b:{i}", False, f"could cost ${i}.5, above the cap of $0.1") for i in range(5)]

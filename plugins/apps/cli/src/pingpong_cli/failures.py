@@ -117,7 +117,7 @@ def _leaves(error: PingPongError) -> Iterator[PingPongError]:
 def _of_ours(error: PingPongError) -> Failure:
     commonest = Counter(e.kind for e in _leaves(error)).most_common(1)
     cure = _CURES.get(commonest[0][0] if commonest else error.kind)
-    message = " ".join(filter(None, [str(error), cure]))
+    message = " ".join(filter(None, [_told(error), cure]))
     details = to_json(error)
     if isinstance(error, AllFailed):
         details["errors"] = [to_json(e) for e in _leaves(error)]
@@ -132,11 +132,29 @@ def _of_ours(error: PingPongError) -> Failure:
     )
 
 
+def _told(error: PingPongError) -> str:
+    """Its message; of several errors, equal ones told once with the models they befell."""
+    if not isinstance(error, AllFailed):
+        return str(error)
+    models: dict[tuple[str, str], list[str]] = {}
+    for leaf in _leaves(error):
+        models.setdefault((leaf.kind, leaf.message), []).append(_where(leaf))
+    reasons = [
+        f"{', '.join(dict.fromkeys(filter(None, names)))} ({kind}): {message.rstrip('.')}".lstrip()
+        for (kind, message), names in models.items()
+    ]
+    return f"{error.message} {'; '.join(reasons)}."
+
+
+def _where(error: PingPongError) -> str:
+    return ":".join(filter(None, [error.provider, error.model]))
+
+
 def _facts(error: PingPongError) -> Iterator[str]:
     for leaf in _leaves(error):
         known = {"status": leaf.status, "code": leaf.code, "request id": leaf.request_id, "retry after (s)": leaf.retry_after_s}
         told = "".join(f", {name} {value}" for name, value in known.items() if value is not None)
-        where = ":".join(filter(None, [leaf.provider, leaf.model]))
+        where = _where(leaf)
         yield f"{where + ': ' if where else ''}{leaf.kind}{told}"
     for a in error.attempts:
         yield f"attempt {a.number} at {a.model}: {a.status}, {a.latency_ms:.0f} ms, {a.error_kind or 'no error'}"
