@@ -171,3 +171,14 @@ async def test_ask_inside_a_running_loop_says_what_to_do() -> None:
     """On both event loops the error names the client to use instead."""
     with pytest.raises(pp.InvalidRequestError, match=r"async with Client\.from_env"):
         pp.ask("hi", model="fake:small")
+
+
+def test_what_is_no_error_of_the_loop_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another `RuntimeError` is not taken for a running loop."""
+
+    def broken(**options: Any) -> pp.Client:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(pp.Client, "from_env", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        pp.ask("hi", model="fake:small")
