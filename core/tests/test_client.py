@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pingpong as pp
 import pytest
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from pingpong.testing import (
     FakeClock,
     FakeTransport,
@@ -19,7 +19,6 @@ from pingpong.testing import (
     fake_card,
     fake_client,
     fake_plugin,
-    fake_price,
     fake_registry,
     fake_response,
 )
@@ -260,23 +259,6 @@ async def test_pinned_reasons_tell_why_others_could_not_serve() -> None:
     assert reasons == {"a:one": "the request names it", "a:gone": "retired on 2020-01-01"}
 
 
-async def test_the_configurations_cap_holds_unless_the_request_has_its_own() -> None:
-    """`max_cost_usd` of the configuration is the request's default."""
-    card = fake_card(price=fake_price("0", "1000"))
-    client = fake_client(cards=[card], config=pp.Config(max_cost_usd=Decimal("0.5")))
-    with pytest.raises(pp.BudgetExceeded, match=r"of the cap of \$0\.5 "):
-        await client.complete("hi", model="fake:small")
-    assert (await client.complete("hi", model="fake:small", max_cost_usd=Decimal(2))).cost_usd == Decimal("0.005")
-
-
-async def test_the_cap_holds_for_embeddings() -> None:
-    """No call is made beyond the configured cap, whatever the operation."""
-    config = pp.Config(max_cost_usd=Decimal("0.000001"))
-    client = fake_client(cards=[fake_card(price=fake_price("1000", "0"))], config=config)
-    with pytest.raises(pp.BudgetExceeded):
-        await client.embed("hello", model="fake:small")
-
-
 async def test_the_configurations_timeout_holds_unless_the_request_has_its_own() -> None:
     """The total time is the configuration's, or the request's."""
     clock = FakeClock()
@@ -303,58 +285,6 @@ async def test_cost_and_usage_are_exact_sums() -> None:
     assert [a.cost_usd for a in outcome.attempts] == [Decimal(0), Decimal("0.00002")]
     assert (outcome.cost_usd, outcome.usage) == (Decimal("0.00002"), pp.Usage(uncached_input_tokens=10, visible_output_tokens=5))
     assert outcome.latency_ms == pytest.approx(client.clock.monotonic_s() * 1000)
-
-
-async def test_a_plan_is_priced_and_nothing_is_called() -> None:
-    """`plan()` gives decision and bounds, calls nothing and writes no entry."""
-    transport = FakeTransport()
-    client = fake_client(transport)
-    tokens = pp.estimate_text_tokens("hi")
-    decision = await client.plan("hi", model="fake:small")
-    low, high = Decimal(tokens // 4) / 10**6, (tokens + 2 * Decimal(1000)) / 10**6 * 2
-    assert decision.bounds == pp.CostBounds(low, high, 2)
-    assert (await client.plan("hi", model="fake:small", max_output_tokens=1)).bounds == pp.CostBounds(
-        low, (tokens + Decimal(2)) / 10**6 * 2, 2
-    )
-    assert transport.requests == []
-    assert client.ledger.entries == []
-
-
-async def test_bounds_that_nobody_knows_are_none() -> None:
-    """No price means no bound; no output cap means no upper bound."""
-    unpriced, endless = evolve(fake_card("a:one"), price=None), evolve(fake_card("b:two"), max_output_tokens=None)
-    client = fake_client(cards=[unpriced, endless])
-    assert (await client.plan("hi", model="a:one")).bounds == pp.CostBounds(None, None, 2)
-    assert (await client.plan("hi", model="b:two")).bounds == pp.CostBounds(Decimal(0), None, 2)
-
-
-async def test_a_judges_question_is_priced_with_the_answer_it_reads() -> None:
-    """What a step may ask counts, the earlier answer as its input."""
-    judged = pp.Check(pp.Call("fake:small", 1), (pp.Step("judge", asks=(pp.Call("fake:small", 1),)),))
-    router = evolve_plan(judged)
-    client = fake_client(plugins=[strategies(ours=router)], config=pp.Config(strategy="ours"))
-    plain = (await client.plan("hi", model="fake:small")).bounds
-    bounds = (await client.plan("hi", strategy="ours")).bounds
-    assert plain is not None
-    assert plain.high_usd is not None
-    assert bounds == pp.CostBounds(plain.low_usd, plain.high_usd + Decimal(1000) / 10**6, 2)
-
-
-def evolve_plan(plan: Any) -> Any:
-    """A router that always returns this plan."""
-    router = FirstOf()
-
-    @frozen
-    class Always:
-        def prepare(self, cards: Any) -> None:
-            return None
-
-        def route(self, query: pp.Query) -> Any:
-            return plan
-
-        explain = staticmethod(router.explain)
-
-    return Always()
 
 
 async def test_requests_side_by_side_do_not_mix() -> None:

@@ -143,7 +143,7 @@ async def test_a_key_from_a_file_of_settings_shows_nowhere(tmp_path: Path) -> No
     async with client.stream("hi", model="fake:small") as stream:
         events = await collect(stream)
     assert sent(transport) == [f"Bearer {KEY}"] * 3
-    shown = [client, client.config, outcome, client.ledger.entries, caught.value, events, transport.requests, client.models]  # type: ignore[attr-defined]  # the default ledger
+    shown = [client, client.config, outcome, client.ledger.entries, caught.value, events, transport.requests, client.models]
     assert KEY not in "\n".join(map(every_text, shown))
     assert KEY not in json.dumps(pp.to_json(client.config))
     assert KEY not in json.dumps(pp.to_json(outcome.attempts[0]))

@@ -60,7 +60,7 @@ async def test_messages_are_left_out_and_reported(is_stream: bool) -> None:
     assert outcome.truncated == (0, 1)
     assert seen == [(30, sum(pp.estimate_text_tokens(m.text) for m in CONVERSATION))]
     assert b"word" not in transport.requests[0][1].body
-    assert client.ledger.entries[0].input_tokens == pp.estimate_text_tokens("and now?")  # type: ignore[attr-defined]
+    assert client.ledger.entries[0].input_tokens == pp.estimate_text_tokens("and now?")
 
 
 async def test_the_output_asked_for_is_left_free() -> None:
