@@ -268,3 +268,38 @@ def test_foreign_answers_are_told_in_our_words(chat: Any) -> None:
     assert b'"name":"f"' in call
     error = renderer.render(StreamError(RateLimited("slow")))
     assert b'"type":"requests"' in error
+
+
+def test_a_blocked_answer_without_a_message_is_empty(chat: Any) -> None:
+    """Azure's filter leaves the message out; any other choice without one breaks the protocol."""
+    body = {"id": "x", "model": "m", "choices": [{"index": 0, "finish_reason": "content_filter"}]}
+    response = chat.codec.decode(WireResponse(200, {}, json.dumps(body).encode()))
+    assert (response.parts, response.finish_reason) == ((), FinishReason.content_filter)
+    body["choices"] = [{"index": 0, "finish_reason": "stop"}]
+    with pytest.raises(MalformedResponse):
+        chat.codec.decode(WireResponse(200, {}, json.dumps(body).encode()))
+
+
+def test_no_messages_are_refused(chat: Any) -> None:
+    """An empty list is the caller's error, as OpenAI has it."""
+    with pytest.raises(PingPongError, match="empty array") as caught:
+        chat.dialect.parse(WireRequest("POST", "/v1/chat/completions", {}, b'{"model":"m","messages":[]}'), {})
+    assert chat.dialect.render_error(caught.value).status == 400
+
+
+@pytest.mark.parametrize("is_byte_wise", [False, True])
+def test_an_error_body_in_place_of_a_stream_is_that_error(chat: Any, is_byte_wise: bool) -> None:
+    """A 200 with JSON instead of server-sent events ends in the error that it tells."""
+    body = json.dumps({"error": {"message": "busy", "code": "rate_limit_exceeded"}}, indent=1).encode()
+    decoder = chat.codec.stream_decoder({"content-type": "application/json", "x-request-id": "req_1"})
+    chunks = [bytes([byte]) for byte in body] if is_byte_wise else [body]
+    assert [event for chunk in chunks for event in decoder.feed(chunk)] == []
+    (last,) = decoder.close()
+    assert (type(last.error), last.error.message, last.error.request_id) == (RateLimited, "busy", "req_1")
+
+
+def test_a_broken_event_is_named_by_its_number(chat: Any) -> None:
+    """An event that is not JSON ends the stream in an error that says which it was."""
+    last = _events(chat, _chunk({"content": "a"}), b"data: {cut\n\n")[-1]
+    assert isinstance(last.error, MalformedResponse)
+    assert "event 2 of the stream" in last.error.message

@@ -25,7 +25,7 @@ from pingpong import (
     UnknownModelError,
     WireResponse,
 )
-from pingpong_openai.errors import error_body, error_from_body, error_from_wire, render_error, retry_after_s
+from pingpong_openai.errors import error_body, error_from_body, error_from_wire, render_error
 
 
 def _body(code: str | None, kind: str | None = "invalid_request_error") -> bytes:
@@ -83,28 +83,6 @@ def test_a_long_message_is_cut_and_the_request_id_kept() -> None:
     assert (error.message, error.request_id, error.code, error.retryable) == ("m" * 500, "req_1", "7", True)
 
 
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({}, None),
-        ({"retry-after": "2"}, 2.0),
-        ({"retry-after": "0.5"}, 0.5),
-        ({"retry-after": "9", "retry-after-ms": "250"}, 0.25),
-        ({"retry-after": "100000000"}, 86_400.0),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "Fri, 20 Nov 2026 10:00:10 GMT"}, None),
-        ({"retry-after": "Fri, 20 Nov 2026 10:00:10 GMT", "date": "Fri, 20 Nov 2026 10:00:00 GMT"}, 10.0),
-        ({"retry-after": "Fri, 20 Nov 2026 10:00:00 GMT", "date": "Fri, 20 Nov 2026 10:00:10 GMT"}, None),
-        ({"retry-after-ms": "x", "retry-after": "3"}, 3.0),
-    ],
-)
-def test_retry_after_is_read_or_ignored(headers: dict[str, str], expected: float | None) -> None:
-    """Seconds, milliseconds or a date against the answer's own date; garbage and the past are ignored."""
-    assert retry_after_s(headers) == expected
-
-
 ERRORS: list[Any] = [
     ContextLengthExceeded,
     ContentPolicyError,
@@ -159,3 +137,25 @@ def test_an_error_the_wire_cannot_tell_as_it_is_keeps_its_kind() -> None:
     assert type(error_from_wire("openai", render_error(odd))) is RateLimited
     unknown = error_from_wire("openai", render_error(UnknownModelError("no")))
     assert (type(unknown), unknown.status) == (NotFoundError, 404)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        (AuthenticationError("no"), 401, "invalid_request_error", "invalid_api_key"),
+        (AuthenticationError("no", status=401), 401, "invalid_request_error", "invalid_api_key"),
+        (UnknownModelError("no"), 404, "invalid_request_error", "model_not_found"),
+        (RateLimited("no", status=429), 429, "requests", "rate_limit_exceeded"),
+        (ServerError("no", status=500), 500, "server_error", None),
+        (InvalidRequestError("no"), 400, "invalid_request_error", None),
+        (RateLimited("no", status=429, provider="openai"), 429, None, None),
+        (ServerError("no", status=500, provider="openai"), 500, None, None),
+    ],
+)
+def test_an_error_of_our_own_is_told_in_the_usual_words(
+    error: PingPongError, status: int, kind: str | None, code: str | None
+) -> None:
+    """Type and code are those OpenAI uses for it; one that came from a provider without words goes out without."""
+    wire = render_error(error)
+    told = json.loads(wire.body)["error"]
+    assert (wire.status, told["type"], told["code"]) == (status, kind, code)

@@ -310,3 +310,11 @@ def test_foreign_answers_are_told_in_our_words(responses: Any) -> None:
     renderer = responses.dialect.stream_renderer()
     renderer.render(StreamStart("x", "m"))
     assert [renderer.render(PartEnd(i, part)) for i, part in enumerate((parts[0], parts[2]))] == [b"", b""]
+
+
+def test_an_error_body_in_place_of_a_stream_is_that_error(responses: Any) -> None:
+    """A 200 with JSON instead of server-sent events ends in the error that it tells."""
+    decoder = responses.codec.stream_decoder({"content-type": "application/json"})
+    assert list(decoder.feed(b'{"error":{"message":"busy","code":"rate_limit_exceeded"}}')) == []
+    (last,) = decoder.close()
+    assert (type(last.error), last.error.message) == (RateLimited, "busy")

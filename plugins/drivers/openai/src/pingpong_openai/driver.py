@@ -4,35 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
-from pingpong import ApiKey, Credentials, Driver, DriverOptions, DriverRecord, Endpoint
+from pingpong import ApiKey, Driver, DriverOptions, DriverRecord, Endpoint
+from pingpong_wire import KeyAndHeaders, estimate_tokens
 
 from pingpong_openai.chat.codec import ChatCodec
 from pingpong_openai.chat.dialect import ChatDialect
 from pingpong_openai.embeddings import EmbeddingsCodec, EmbeddingsDialect
-from pingpong_openai.estimate import estimate_tokens
 from pingpong_openai.options import OpenAIOptions
 from pingpong_openai.responses.codec import ResponsesCodec
 from pingpong_openai.responses.dialect import ResponsesDialect
 
 BASE_URL = "https://api.openai.com"
-
-
-@frozen
-class KeyAndHeaders:
-    """A key, and headers that go with it."""
-
-    key: Credentials
-    extra: Mapping[str, str]
-
-    @property
-    def is_present(self) -> bool:
-        """Whether the key is at hand."""
-        return self.key.is_present
-
-    async def headers(self) -> Mapping[str, str]:
-        """The extra headers and the one that authenticates, which wins."""
-        return {**self.extra, **await self.key.headers()}
 
 
 def make(record: DriverRecord, options: DriverOptions, env: Mapping[str, str]) -> Driver:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,12 +22,12 @@ from pingpong import (
     WireRequest,
     WireResponse,
 )
+from pingpong_wire import base64_text, bytes_from_base64
 
 from pingpong_openai.chat.usage import usage_from_wire
 from pingpong_openai.errors import error_from_body, error_from_wire, error_in, render_error
 from pingpong_openai.fields import model_in, refusing_bad_shapes, whole
 from pingpong_openai.jsonwire import answer, body_of, decoded, merged, post
-from pingpong_openai.media import to_base64
 
 _CANONICAL = frozenset({"input", "model", "dimensions", "encoding_format"})
 
@@ -89,11 +87,13 @@ class EmbeddingsCodec:
     def _vector(self, value: list[float] | str) -> tuple[float, ...]:
         if isinstance(value, list):
             return tuple(value)
-        try:
-            data = base64.b64decode(value, validate=True)
-            return struct.unpack(f"<{len(data) // 4}f", data)
-        except (binascii.Error, struct.error) as exc:
-            raise MalformedResponse(f"{self.provider} sent a vector that is no float32 base64.", provider=self.provider) from exc
+        data = bytes_from_base64(value, self._malformed_vector)
+        if len(data) % 4:
+            raise self._malformed_vector("is no row of float32")
+        return struct.unpack(f"<{len(data) // 4}f", data)
+
+    def _malformed_vector(self, fault: str) -> MalformedResponse:
+        return MalformedResponse(f"A vector that {self.provider} sent {fault}.", provider=self.provider)
 
 
 @frozen
@@ -144,7 +144,7 @@ class EmbeddingsDialect:
 
 
 def _packed(vector: Sequence[float]) -> str:
-    return to_base64(struct.pack(f"<{len(vector)}f", *vector))
+    return base64_text(struct.pack(f"<{len(vector)}f", *vector))
 
 
 def _inputs(value: Any) -> tuple[str, ...]:

@@ -6,12 +6,9 @@ Source: https://platform.openai.com/docs/guides/error-codes, and `ResponseErrorC
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-import msgspec
 from pingpong import (
     AuthenticationError,
     ConflictError,
@@ -29,11 +26,9 @@ from pingpong import (
     UnknownModelError,
     WireResponse,
 )
+from pingpong_wire import class_of_code, class_of_status, json_or_none, retry_after_s, retry_after_text, shortened
 
 from pingpong_openai.jsonwire import answer
-
-MAX_MESSAGE_CHARS = 500
-MAX_RETRY_AFTER_S = 86_400.0
 
 _BY_CODE: dict[str, type[PingPongError]] = {
     "context_length_exceeded": ContextLengthExceeded,
@@ -82,19 +77,6 @@ _BY_TYPE: dict[str, type[PingPongError]] = {
     "empty_image_file": InvalidRequestError,
     "failed_to_download_image": InvalidRequestError,
 }
-_BY_STATUS: dict[int, type[PingPongError]] = {
-    401: AuthenticationError,
-    402: QuotaExhausted,
-    403: PermissionDenied,
-    404: NotFoundError,
-    408: ProviderTimeout,
-    409: ConflictError,
-    413: ContextLengthExceeded,
-    429: RateLimited,
-    503: Overloaded,
-    504: ProviderTimeout,
-    529: Overloaded,
-}
 # What this wire says where an error of ours, or of another provider, has to be told: (class, status, type, code).
 _TOLD: tuple[tuple[type[PingPongError], int, str, str | None], ...] = (
     (ContextLengthExceeded, 400, "invalid_request_error", "context_length_exceeded"),
@@ -128,7 +110,7 @@ def error_from_body(
     seen = f"HTTP {status}" if status is not None else "an error inside the stream"
     message = text if isinstance(text, str) and text else f"{seen} without a readable error message"
     return _class_of(status, code, kind)(
-        message[:MAX_MESSAGE_CHARS],
+        shortened(message),
         retryable={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
         provider=provider,
         status=status,
@@ -140,10 +122,7 @@ def error_from_body(
 
 def error_object(body: bytes) -> dict[str, Any]:
     """The `error` object of a body, {} where it has none."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
+    value = json_or_none(body)
     return error_in(value.get("error")) if isinstance(value, dict) else {}
 
 
@@ -159,37 +138,12 @@ def _word(value: object) -> str | None:
 
 
 def _class_of(status: int | None, code: str | None, kind: str | None) -> type[PingPongError]:
-    if code in _BY_CODE:
-        return _BY_CODE[code]
-    if kind == "insufficient_quota":
-        return QuotaExhausted
+    known = class_of_code(_BY_CODE, code, kind)
+    if known is not None:
+        return known
     if status is None or status < 400:
-        return next((_BY_TYPE[word] for word in (code, kind) if word in _BY_TYPE), ServerError)
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return InvalidRequestError if status < 500 else ServerError
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds the provider asks to wait, at most a day; None where it does not say so in a way we can read."""
-    for name, per_s in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            seconds = float(text) / per_s
-        except ValueError:
-            seconds = _seconds_until(text, headers.get("date", ""))
-        if math.isfinite(seconds) and seconds >= 0:
-            return min(seconds, MAX_RETRY_AFTER_S)
-    return None
-
-
-def _seconds_until(date: str, now: str) -> float:
-    try:
-        return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError):
-        return math.nan
+        return class_of_code(_BY_TYPE, code, kind) or ServerError
+    return class_of_status(status)
 
 
 def render_error(error: PingPongError) -> WireResponse:
@@ -197,7 +151,7 @@ def render_error(error: PingPongError) -> WireResponse:
     status, body = _told(error)
     headers: dict[str, str] = {}
     if error.retry_after_s is not None:
-        headers["retry-after"] = repr(float(error.retry_after_s)).removesuffix(".0")
+        headers["retry-after"] = retry_after_text(error.retry_after_s)
     if error.retryable != _class_of(status, body["code"], body["type"]).is_retryable_by_default:
         headers["x-should-retry"] = "true" if error.retryable else "false"
     wire = answer({"error": body}, error.request_id, status)
@@ -219,8 +173,13 @@ def _told(error: PingPongError) -> tuple[int, dict[str, Any]]:
     told_status, kind, told_code = _told_as(error)
     wanted = _class_of(told_status, told_code, kind)
     own_status = error.status if error.status is not None and error.status >= 400 else told_status
-    # What came without a code or type goes out without: a made-up word would come back as the provider's.
+    is_ours = error.provider is None and error.code is None and own_status == told_status
+    # What came from a provider without a code or type goes out without: a made-up word would come back as the provider's.
     own_kind = kind if error.code is not None else None
-    tellings = ((own_status, error.code, own_kind), (own_status, told_code, kind), (told_status, told_code, kind))
+    tellings = (
+        ((told_status, told_code, kind),)
+        if is_ours
+        else ((own_status, error.code, own_kind), (own_status, told_code, kind), (told_status, told_code, kind))
+    )
     status, code, own_kind = next(telling for telling in tellings if _class_of(*telling) is wanted)
     return status, {"message": error.message, "type": own_kind, "param": None, "code": code}

@@ -7,16 +7,13 @@ from typing import Any, TypeVar
 
 import msgspec
 from pingpong import InvalidRequestError, MalformedResponse, Opaque, Request, UnsupportedParameter, WireRequest, WireResponse
+from pingpong_wire import attached as provider_fields
+from pingpong_wire import attachment, json_bytes, json_text, object_from_json, parsed
 
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 SSE_HEADERS: Mapping[str, str] = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 T = TypeVar("T")
-
-
-def json_text(value: object) -> str:
-    """Compact JSON text, keys in the order given."""
-    return msgspec.json.encode(value).decode()
 
 
 def post(path: str, body: Mapping[str, Any]) -> WireRequest:
@@ -26,16 +23,13 @@ def post(path: str, body: Mapping[str, Any]) -> WireRequest:
     Raises:
         InvalidRequestError: A text in it is not Unicode (half of a surrogate pair).
     """
-    try:
-        return WireRequest("POST", path, JSON_HEADERS, msgspec.json.encode(body))
-    except UnicodeEncodeError as exc:
-        raise InvalidRequestError("The request holds half of a surrogate pair, which is not Unicode.") from exc
+    return WireRequest("POST", path, JSON_HEADERS, json_bytes(body))
 
 
 def answer(body: Mapping[str, Any], request_id: str | None = None, status: int = 200) -> WireResponse:
     """A JSON answer, its request id in the header where the provider puts it."""
     headers = dict(JSON_HEADERS) if request_id is None else {**JSON_HEADERS, "x-request-id": request_id}
-    return WireResponse(status, headers, msgspec.json.encode(body))
+    return WireResponse(status, headers, json_bytes(body))
 
 
 def decoded(data: bytes, decoder: msgspec.json.Decoder[T], provider: str) -> T:
@@ -45,12 +39,7 @@ def decoded(data: bytes, decoder: msgspec.json.Decoder[T], provider: str) -> T:
     Raises:
         MalformedResponse: It is no JSON or of another shape; the message names the place, never the content.
     """
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError as exc:
-        raise MalformedResponse(f"{provider} sent JSON of another shape: {exc}.", provider=provider) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise MalformedResponse(f"{provider} sent what is no JSON.", provider=provider) from exc
+    return parsed(data, decoder, lambda fault: MalformedResponse(f"What {provider} sent {fault}.", provider=provider))
 
 
 def body_of(wire: WireRequest) -> dict[str, Any]:
@@ -60,13 +49,9 @@ def body_of(wire: WireRequest) -> dict[str, Any]:
     Raises:
         InvalidRequestError: The body is no JSON object.
     """
-    try:
-        body = msgspec.json.decode(wire.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidRequestError("We could not parse the JSON body of your request.") from exc
-    if not isinstance(body, dict):
-        raise InvalidRequestError("The body of the request must be a JSON object.")
-    return body
+    return object_from_json(
+        wire.body, lambda fault: InvalidRequestError(f"We could not parse the JSON body of your request: it {fault}.")
+    )
 
 
 def kept(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque:
@@ -76,23 +61,12 @@ def kept(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque:
 
 def kept_if_any(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque | None:
     """What one wire of the provider wants kept, None where there is nothing."""
-    return kept(provider, wire, value) if value else None
+    return attachment(provider, {wire: value} if value else {})
 
 
 def attached(opaque: Opaque | None, provider: str, wire: str) -> dict[str, Any]:
     """What `kept` keeps, {} where this provider's wire kept nothing."""
-    value = provider_json(opaque, provider).get(wire)
-    return value if isinstance(value, dict) else {}
-
-
-def provider_json(opaque: Opaque | None, provider: str) -> dict[str, Any]:
-    """The JSON object in an opaque value of this provider, {} for any other."""
-    if opaque is None or opaque.provider != provider:
-        return {}
-    try:
-        value = msgspec.json.decode(opaque.json)
-    except msgspec.DecodeError as exc:
-        raise InvalidRequestError(f"An opaque value of {provider} holds no JSON; pass it on as the driver wrote it.") from exc
+    value = provider_fields(opaque, provider).get(wire)
     return value if isinstance(value, dict) else {}
 
 
@@ -121,17 +95,3 @@ def refuse_unplaced(request: Request, provider: str, names: tuple[str, ...], end
     for name in names:
         if getattr(request, name) not in (None, ()):
             raise UnsupportedParameter(f"{endpoint} of {provider} has no place for {name}; leave it out.", provider=provider)
-
-
-def refuse_opaque(request: Request, provider: str, endpoint: str) -> None:
-    """
-    Refuse a standalone opaque part that this wire cannot carry.
-
-    Raises:
-        UnsupportedParameter: The caller did not choose `drop`.
-    """
-    if request.on_unsupported != "drop":
-        raise UnsupportedParameter(
-            f"A message holds an opaque part that {endpoint} of {provider} cannot carry; remove it or choose drop.",
-            provider=provider,
-        )

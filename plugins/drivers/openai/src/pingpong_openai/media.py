@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from pingpong import Audio, File, Image, InvalidRequestError, Opaque
-
-from pingpong_openai.jsonwire import json_text, provider_json
+from pingpong_wire import attached, base64_text, bytes_from_base64, json_text
 
 _AUDIO_FORMATS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/wave": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 _AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
 
-def to_base64(data: bytes) -> str:
-    """Base64 text."""
-    return base64.b64encode(data).decode("ascii")
-
-
 def from_base64(text: str, field: str) -> bytes:
-    """
-    The bytes of base64 text.
-
-    Raises:
-        InvalidRequestError: It is not base64.
-    """
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise InvalidRequestError(f"{field} is not valid base64.") from exc
+    """The bytes of base64 text in a client's `field`. Raises `InvalidRequestError`."""
+    return bytes_from_base64(text, lambda fault: InvalidRequestError(f"{field} {fault}."))
 
 
 def url_of(part: Image | File) -> str | None:
@@ -37,7 +20,7 @@ def url_of(part: Image | File) -> str | None:
         return part.url
     if part.media_type is None:
         raise InvalidRequestError(f"{type(part).__name__}: bytes need their media_type.")
-    return f"data:{part.media_type};base64,{to_base64(part.data)}"
+    return f"data:{part.media_type};base64,{base64_text(part.data)}"
 
 
 def split_url(url: str, field: str) -> tuple[bytes | None, str | None, str | None]:
@@ -52,7 +35,7 @@ def split_url(url: str, field: str) -> tuple[bytes | None, str | None, str | Non
 
 def file_id_of(part: Image | File, provider: str) -> str | None:
     """The provider's own id of an uploaded file, kept as `{"file_id": …}`."""
-    file_id = provider_json(part.opaque, provider).get("file_id")
+    file_id = attached(part.opaque, provider).get("file_id")
     return file_id if isinstance(file_id, str) else None
 
 
@@ -86,7 +69,7 @@ def input_audio(part: Audio) -> dict[str, str]:
     audio_format = _AUDIO_FORMATS.get(part.media_type or "")
     if audio_format is None:
         raise InvalidRequestError(f"Audio: {part.media_type} is not taken; send audio/wav or audio/mpeg.")
-    return {"data": to_base64(part.data), "format": audio_format}
+    return {"data": base64_text(part.data), "format": audio_format}
 
 
 def audio_from_input(data: str, audio_format: str) -> Audio:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +20,7 @@ from pingpong import (
     ToolCall,
     ToolCallDelta,
 )
+from pingpong_wire import bytes_from_base64
 
 from pingpong_openai.chat.shapes import Call, Choice, Function, Message, Sound
 from pingpong_openai.ids import given_id
@@ -136,10 +135,10 @@ class AnswerFold:
         if sound.transcript:
             part.pieces.append(sound.transcript)
         if sound.data:
-            try:
-                part.sound.append(base64.b64decode(sound.data, validate=True))
-            except binascii.Error as exc:
-                raise MalformedResponse(f"{self._provider} sent sound that is not base64.", provider=self._provider) from exc
+            part.sound.append(bytes_from_base64(sound.data, self._malformed_sound))
+
+    def _malformed_sound(self, fault: str) -> MalformedResponse:
+        return MalformedResponse(f"Sound that {self._provider} sent {fault}.", provider=self._provider)
 
     def _take_call(self, call: Call, position: int, events: list[ContentEvent]) -> None:
         i, part = self._open(("call", position if call.index is None else call.index), "call")

@@ -16,10 +16,11 @@ from pingpong import (
     WireRequest,
     WireResponse,
 )
+from pingpong_wire import EventStream, SseOrJson
 
 from pingpong_openai.chat.encode import body_from_request
 from pingpong_openai.chat.shapes import COMPLETION
-from pingpong_openai.chat.stream import ChatStreamDecoder, response_from_completion
+from pingpong_openai.chat.stream import ChatReader, response_from_completion
 from pingpong_openai.errors import error_from_body, error_from_wire, error_in
 from pingpong_openai.jsonwire import decoded, post
 
@@ -41,14 +42,16 @@ class ChatCodec:
         completion = decoded(wire.body, COMPLETION, self.provider)
         if completion.error:
             raise error_from_body(self.provider, error_in(completion.error), wire.status, wire.headers)
-        if not completion.choices or completion.choices[0].message is None:
+        first = completion.choices[0] if completion.choices else None
+        # Azure leaves the message out where its filter blocked all of it.
+        if first is None or (first.message is None and first.finish_reason != "content_filter"):
             raise MalformedResponse(f"{self.provider} sent a completion without a message.", provider=self.provider)
         response = response_from_completion(self.provider, completion, wire.headers.get("x-request-id"))
         return evolve(response, raw=wire.body)
 
     def stream_decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """A fresh decoder for one stream."""
-        return ChatStreamDecoder(self.provider, headers)
+        return EventStream(ChatReader(self.provider, headers.get("x-request-id")), SseOrJson())
 
     def error(self, wire: WireResponse) -> PingPongError:
         """The error that a non-2xx answer means."""

@@ -24,10 +24,11 @@ from pingpong import (
     ToolCallResponse,
     ToolChoice,
 )
+from pingpong_wire import refuse_opaque
 
 from pingpong_openai.chat.answer import WIRE
 from pingpong_openai.chat.render import call_on_wire, is_legacy
-from pingpong_openai.jsonwire import attached, merged, refuse_opaque, refuse_unplaced
+from pingpong_openai.jsonwire import attached, merged, refuse_unplaced
 from pingpong_openai.media import file_id_of, file_name, input_audio, url_of
 
 TOOL_FAILED = "The tool failed:"
@@ -92,8 +93,8 @@ def _messages(provider: str, request: Request, message: Message, system: str) ->
         for part in message.parts:
             if isinstance(part, ToolCallResponse):
                 yield _tool_result(provider, request, part, is_of_legacy_call=part.call_id in legacy_ids)
-            else:
-                refuse_opaque(request, provider, "chat/completions")
+            elif isinstance(part, Opaque):
+                _refuse(provider, request, part)
     else:
         yield {"role": system if message.role is Role.system else "user", "content": _content(provider, request, message.parts)}
 
@@ -120,7 +121,7 @@ def _content_part(provider: str, request: Request, part: Part) -> Iterator[dict[
         case File():
             yield {"type": "file", "file": _file(provider, part), **extra}
         case Opaque():
-            refuse_opaque(request, provider, "chat/completions")
+            _refuse(provider, request, part)
         case _:
             raise InvalidRequestError(f"{type(part).__name__} has no place in this message of chat/completions.")
 
@@ -151,8 +152,12 @@ def _assistant(provider: str, request: Request, message: Message) -> dict[str, A
             raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of chat/completions.")
         elif isinstance(part, Opaque) and "choice" not in attached(part, provider, WIRE):
             # A further choice was never part of the conversation, so leaving it out loses nothing that was said.
-            refuse_opaque(request, provider, "chat/completions")
+            _refuse(provider, request, part)
     return wire
+
+
+def _refuse(provider: str, request: Request, part: Opaque) -> None:
+    refuse_opaque(part, f"chat/completions of {provider}", is_drop=request.on_unsupported == "drop")
 
 
 def _said(provider: str, part: Audio) -> dict[str, str]:

@@ -60,7 +60,10 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     Raises:
         InvalidRequestError: A field is missing or of another shape; the message names it.
     """
-    messages = named_results(_message(provider, m, f"messages[{i}]") for i, m in enumerate(listed(body, "messages")))
+    asked = listed(body, "messages")
+    if not asked:
+        raise InvalidRequestError("Invalid 'messages': empty array. Expected an array with minimum length 1.")
+    messages = named_results(_message(provider, m, f"messages[{i}]") for i, m in enumerate(asked))
     tools, other_tools = _tools(body)
     options = {name: value for name, value in body.items() if name not in _CANONICAL and value is not None}
     if other_tools:
@@ -93,7 +96,7 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     )
 
 
-def _tools(body: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+def _tools(body: Mapping[str, Any]) -> tuple[list[Tool], list[Any]]:
     tools: list[Tool] = []
     others: list[Any] = []
     for i, wire in enumerate(body.get("tools") or ()):
@@ -106,7 +109,7 @@ def _tools(body: Mapping[str, Any]) -> tuple[Any, list[Any]]:
             text_in(function, "name", f"tools[{i}].function"), function.get("description") or "", is_strict=function.get("strict")
         )
         tools.append(tool if parameters is None else Tool(tool.name, tool.description, parameters, tool.is_strict))
-    return tuple(tools), others
+    return tools, others
 
 
 def _tool_choice(wire: Any) -> ToolChoice | None:

@@ -23,14 +23,14 @@ from pingpong import (
     ToolCall,
     ToolCallDelta,
 )
+from pingpong_wire import base64_text, json_text
 
 from pingpong_openai.chat.answer import WIRE, finish_from_wire
 from pingpong_openai.chat.shapes import KEPT
 from pingpong_openai.chat.usage import wire_from_usage
 from pingpong_openai.errors import error_body
 from pingpong_openai.ids import made_up_id
-from pingpong_openai.jsonwire import attached, json_text
-from pingpong_openai.media import to_base64
+from pingpong_openai.jsonwire import attached
 
 _WORDS = {
     FinishReason.stop: "stop",
@@ -65,7 +65,7 @@ def _sound(provider: str, part: Audio) -> dict[str, Any]:
     given = attached(part.opaque, provider, WIRE)
     return {
         "id": given.get("id") or made_up_id("audio", 0),
-        "data": to_base64(part.data or b""),
+        "data": base64_text(part.data or b""),
         "transcript": part.transcript or "",
         "expires_at": given.get("expires_at") or 0,
     }

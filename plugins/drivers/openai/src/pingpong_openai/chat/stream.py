@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 from pingpong import (
     Event,
     Opaque,
     PartEnd,
-    PingPongError,
     Response,
-    SseParser,
+    SseEvent,
     StreamEnd,
     StreamStart,
     StreamTruncated,
@@ -26,7 +25,6 @@ from pingpong_openai.chat.usage import usage_from_wire
 from pingpong_openai.errors import error_from_body, error_in
 from pingpong_openai.ids import given_id
 from pingpong_openai.jsonwire import decoded, kept, kept_if_any
-from pingpong_openai.streaming import failed
 
 
 class CompletionFold:
@@ -89,60 +87,45 @@ def start_of(provider: str, completion: Completion, request_id: str | None) -> S
     return StreamStart(provider, completion.model or "", given_id(completion.id), request_id)
 
 
-class ChatStreamDecoder:
+class ChatReader:
     """
-    Decoder of one stream; `[DONE]` is its terminal marker.
+    What the events of one stream tell; `[DONE]` is the terminal marker.
 
     Source: https://platform.openai.com/docs/api-reference/chat-streaming
     """
 
-    def __init__(self, provider: str, headers: Mapping[str, str]) -> None:
-        self._provider = provider
-        self._request_id = headers.get("x-request-id")
-        self._parser = SseParser()
+    def __init__(self, provider: str, request_id: str | None) -> None:
+        self.provider = provider
+        self.request_id = request_id
         self._fold = CompletionFold(provider)
-        self._told: list[Event] = []
-        self._is_over = False
+        self._is_started = False
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Events that this chunk completes."""
-        already = len(self._told)
-        try:
-            for event in [] if self._is_over else self._parser.feed(chunk):
-                self._take(event.data)
-                if self._is_over:
-                    break
-        except PingPongError as error:
-            self._fail(error)
-        return self._told[already:]
+    @property
+    def usage(self) -> Usage | None:
+        """Usage as far as it was told."""
+        return self._fold.usage
 
-    def close(self) -> Sequence[Event]:
-        """Nothing after a terminal event, else one `StreamTruncated`."""
-        if self._is_over:
-            return []
-        self._fail(StreamTruncated(f"{self._provider} ended the stream without [DONE].", provider=self._provider))
-        return self._told[-1:]
+    def take(self, event: SseEvent) -> Iterator[Event]:
+        """What one event tells; an error object is raised as its error."""
+        data = event.data.strip()
+        if data == b"[DONE]":
+            if self._is_started:
+                yield from self._fold.end()
+        elif data:
+            yield from self._take_chunk(decoded(data, COMPLETION, self.provider))
 
-    def _take(self, data: bytes) -> None:
-        data = data.strip()
-        if data == b"[DONE]" and self._told:
-            self._told.extend(self._fold.end())
-            self._is_over = True
-        elif data and data != b"[DONE]":
-            self._take_chunk(decoded(data, COMPLETION, self._provider))
+    def end(self) -> NoReturn:
+        """The body ended before `[DONE]`."""
+        raise StreamTruncated(f"{self.provider} ended the stream without [DONE].")
 
-    def _take_chunk(self, chunk: Completion) -> None:
+    def _take_chunk(self, chunk: Completion) -> Iterator[Event]:
         if chunk.error:
-            self._fail(error_from_body(self._provider, error_in(chunk.error), None))
-            return
+            raise error_from_body(self.provider, error_in(chunk.error), None)
         # Azure's first chunk has neither id nor choice, only what its filter says of the prompt.
-        if not self._told and (chunk.id or chunk.choices):
-            self._told.append(start_of(self._provider, chunk, self._request_id))
-        self._told.extend(self._fold.take(chunk))
-
-    def _fail(self, error: PingPongError) -> None:
-        self._told.append(failed(error, self._told, self._fold.usage))
-        self._is_over = True
+        if not self._is_started and (chunk.id or chunk.choices):
+            self._is_started = True
+            yield start_of(self.provider, chunk, self.request_id)
+        yield from self._fold.take(chunk)
 
 
 def response_from_completion(provider: str, completion: Completion, request_id: str | None) -> Response:

@@ -6,17 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import Usage
-
-
-def count(value: object) -> int | None:
-    """A token count, None where it is none: absent, negative, or no integer."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def detail(details: object, name: str) -> int | None:
-    """A count in a details object: 0 where absent or null, None where it is no count."""
-    value = details.get(name) if isinstance(details, Mapping) else None
-    return 0 if value is None else count(value)
+from pingpong_wire import count, count_or_zero, usage_or_none
 
 
 def usage_from_wire(wire: object) -> Usage | None:
@@ -26,19 +16,23 @@ def usage_from_wire(wire: object) -> Usage | None:
     Cached, written and audio tokens are parts of `prompt_tokens`; reasoning and audio tokens of `completion_tokens`
     (https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage). A part never exceeds its total here.
     """
-    if not isinstance(wire, Mapping):
-        return None
+    return usage_or_none(wire, _usage)
+
+
+def _usage(wire: Mapping[str, Any]) -> Usage:
     given, written = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
     inputs = disjoint(
-        count(wire.get("prompt_tokens")),
-        detail(given, "cached_tokens"),
-        detail(given, "cache_write_tokens"),
-        detail(given, "audio_tokens"),
+        count(wire, "prompt_tokens"),
+        count_or_zero(given, "cached_tokens"),
+        count_or_zero(given, "cache_write_tokens"),
+        count_or_zero(given, "audio_tokens"),
     )
     # Embeddings have no completion.
-    outputs = disjoint(detail(wire, "completion_tokens"), detail(written, "reasoning_tokens"), detail(written, "audio_tokens"))
-    if inputs is None or outputs is None:
-        return None
+    outputs = disjoint(
+        count_or_zero(wire, "completion_tokens"),
+        count_or_zero(written, "reasoning_tokens"),
+        count_or_zero(written, "audio_tokens"),
+    )
     return Usage(
         uncached_input_tokens=inputs[0],
         cache_read_tokens=inputs[1],
@@ -50,14 +44,10 @@ def usage_from_wire(wire: object) -> Usage | None:
     )
 
 
-def disjoint(total: int | None, *parts: int | None) -> tuple[int, ...] | None:
-    """What the parts leave of their total, then each part, none larger than what is left; None where one is no count."""
-    if total is None:
-        return None
+def disjoint(total: int, *parts: int) -> tuple[int, ...]:
+    """What the parts leave of their total, then each part, none larger than what is left."""
     rest, taken = total, []
     for part in parts:
-        if part is None:
-            return None
         taken.append(min(part, rest))
         rest -= taken[-1]
     return (rest, *taken)

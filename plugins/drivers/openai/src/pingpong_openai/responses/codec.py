@@ -19,6 +19,7 @@ from pingpong import (
     WireResponse,
     response_from_events,
 )
+from pingpong_wire import EventStream, SseOrJson
 
 from pingpong_openai.errors import error_from_body, error_from_wire, error_in
 from pingpong_openai.jsonwire import decoded, post
@@ -26,7 +27,7 @@ from pingpong_openai.responses.encode import body_from_request
 from pingpong_openai.responses.ending import end_from_body
 from pingpong_openai.responses.items import parts_from_item
 from pingpong_openai.responses.shapes import BODY, Body
-from pingpong_openai.responses.stream import ResponsesStreamDecoder, start_of
+from pingpong_openai.responses.stream import ResponsesReader, start_of
 
 
 @frozen
@@ -62,7 +63,7 @@ class ResponsesCodec:
 
     def stream_decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """A fresh decoder for one stream."""
-        return ResponsesStreamDecoder(self.provider, headers)
+        return EventStream(ResponsesReader(self.provider, headers.get("x-request-id")), SseOrJson())
 
     def error(self, wire: WireResponse) -> PingPongError:
         """The error that a non-2xx answer means."""

@@ -23,9 +23,10 @@ from pingpong import (
     ToolCallResponse,
     ToolChoice,
 )
+from pingpong_wire import refuse_opaque
 
 from pingpong_openai.chat.encode import TOOL_FAILED
-from pingpong_openai.jsonwire import attached, merged, refuse_opaque, refuse_unplaced
+from pingpong_openai.jsonwire import attached, merged, refuse_unplaced
 from pingpong_openai.media import file_id_of, file_name, url_of
 from pingpong_openai.responses.items import WIRE, call_item, is_custom_call, message_item, reasoning_item, runs
 
@@ -107,7 +108,11 @@ def _whole_item(provider: str, request: Request, part: Part) -> Iterator[dict[st
     if isinstance(item, dict):
         yield item
     else:
-        refuse_opaque(request, provider, "responses")
+        _refuse(provider, request, part)
+
+
+def _refuse(provider: str, request: Request, part: Opaque) -> None:
+    refuse_opaque(part, f"responses of {provider}", is_drop=request.on_unsupported == "drop")
 
 
 def _assistant(provider: str, request: Request, message: Message) -> Iterator[dict[str, Any]]:
@@ -167,8 +172,9 @@ def _file(provider: str, part: File) -> dict[str, Any]:
 
 
 def _tool_result(provider: str, request: Request, part: ToolCallResponse, *, is_custom: bool) -> dict[str, Any]:
-    if any(isinstance(inner, Opaque) for inner in part.parts):
-        refuse_opaque(request, provider, "responses")
+    for given_part in part.parts:
+        if isinstance(given_part, Opaque):
+            _refuse(provider, request, given_part)
     inner = tuple(inner for inner in part.parts if not isinstance(inner, Opaque))
     output = _content(provider, (Text(TOOL_FAILED), *inner) if part.is_error else inner)
     given = attached(part.opaque, provider, WIRE)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import FinishReason, Opaque, StreamEnd, Usage
+from pingpong_wire import count, count_or_zero, usage_or_none
 
-from pingpong_openai.chat.usage import count, detail, disjoint
+from pingpong_openai.chat.usage import disjoint
 from pingpong_openai.jsonwire import kept_if_any
 from pingpong_openai.responses.items import CALL_TYPES, WIRE, is_refusal_item
 from pingpong_openai.responses.shapes import KEPT, Body
@@ -59,15 +60,17 @@ def usage_from_body(body: Body) -> Usage | None:
 
     Cached and written tokens are parts of `input_tokens`, reasoning tokens of `output_tokens`.
     """
-    wire = body.usage
-    if not isinstance(wire, Mapping):
-        return None
+    web_search = body.tool_usage.get("web_search") if isinstance(body.tool_usage, Mapping) else None
+    return usage_or_none(body.usage, lambda wire: _usage(wire, web_search))
+
+
+def _usage(wire: Mapping[str, Any], web_search: object) -> Usage:
     given, written = wire.get("input_tokens_details"), wire.get("output_tokens_details")
-    inputs = disjoint(count(wire.get("input_tokens")), detail(given, "cached_tokens"), detail(given, "cache_write_tokens"))
-    outputs = disjoint(count(wire.get("output_tokens")), detail(written, "reasoning_tokens"))
-    if inputs is None or outputs is None:
-        return None
-    searches = detail(body.tool_usage.get("web_search"), "num_requests") if isinstance(body.tool_usage, Mapping) else 0
+    inputs = disjoint(
+        count(wire, "input_tokens"), count_or_zero(given, "cached_tokens"), count_or_zero(given, "cache_write_tokens")
+    )
+    outputs = disjoint(count(wire, "output_tokens"), count_or_zero(written, "reasoning_tokens"))
+    searches = count_or_zero(web_search, "num_requests")
     return Usage(
         uncached_input_tokens=inputs[0],
         cache_read_tokens=inputs[1],

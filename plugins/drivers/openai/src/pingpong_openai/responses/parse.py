@@ -85,7 +85,7 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     )
 
 
-def _tools(body: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+def _tools(body: Mapping[str, Any]) -> tuple[list[Tool], list[Any]]:
     tools: list[Tool] = []
     others: list[Any] = []
     for i, wire in enumerate(body.get("tools") or ()):
@@ -95,7 +95,7 @@ def _tools(body: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         name, description, strict = text_in(wire, "name", f"tools[{i}]"), wire.get("description") or "", wire.get("strict")
         given = {} if wire.get("parameters") is None else {"parameters": wire["parameters"]}
         tools.append(Tool(name, description, is_strict=strict, **given))
-    return tuple(tools), others
+    return tools, others
 
 
 def _tool_choice(wire: Any) -> ToolChoice | None:

@@ -23,10 +23,11 @@ from pingpong import (
     ToolCallDelta,
     Usage,
 )
+from pingpong_wire import json_text
 
 from pingpong_openai.errors import error_body
 from pingpong_openai.ids import made_up_id
-from pingpong_openai.jsonwire import attached, json_text
+from pingpong_openai.jsonwire import attached
 from pingpong_openai.responses.ending import WEB_SEARCHES, status_from_finish, wire_from_usage
 from pingpong_openai.responses.items import WIRE, output_from_parts
 from pingpong_openai.responses.shapes import KEPT

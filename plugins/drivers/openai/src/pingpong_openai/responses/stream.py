@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 from pingpong import (
     Event,
     Part,
     PartEnd,
-    PingPongError,
     Reasoning,
     ReasoningDelta,
-    SseParser,
+    SseEvent,
     StreamStart,
     StreamTruncated,
     Text,
@@ -28,7 +27,6 @@ from pingpong_openai.jsonwire import decoded
 from pingpong_openai.responses.ending import end_from_body, usage_from_body
 from pingpong_openai.responses.items import CALL_KEY, Key, parts_from_item
 from pingpong_openai.responses.shapes import EVENT, Body, StreamEvent
-from pingpong_openai.streaming import failed
 
 _TEXT = frozenset({"response.output_text.delta", "response.refusal.delta"})
 _CALL = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
@@ -128,80 +126,63 @@ def _untold(slot: int, part: Part) -> list[Event]:
     return [ToolCallDelta(slot, part.call_id, part.name, part.arguments)] if isinstance(part, ToolCall) else []
 
 
-class ResponsesStreamDecoder:
+class ResponsesReader:
     """
-    Decoder of one stream; `response.completed`, `.incomplete` or `.failed`, or `error`, is its terminal marker.
+    What the events of one stream tell; `response.completed`, `.incomplete` or `.failed`, or `error`, is the terminal marker.
 
     Source: https://platform.openai.com/docs/api-reference/responses-streaming
     """
 
-    def __init__(self, provider: str, headers: Mapping[str, str]) -> None:
-        self._provider = provider
-        self._request_id = headers.get("x-request-id")
-        self._parser = SseParser()
+    def __init__(self, provider: str, request_id: str | None) -> None:
+        self.provider = provider
+        self.request_id = request_id
+        self.usage: Usage | None = None
         self._fold = ItemFold(provider)
-        self._told: list[Event] = []
-        self._usage: Usage | None = None
-        self._is_over = False
+        self._is_started = False
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Events that this chunk completes."""
-        already = len(self._told)
-        try:
-            for event in [] if self._is_over else self._parser.feed(chunk):
-                data = event.data.strip()
-                # Some gateways add the other wire's marker, which means nothing here.
-                if data and data != b"[DONE]":
-                    self._take(decoded(data, EVENT, self._provider))
-                if self._is_over:
-                    break
-        except PingPongError as error:
-            self._fail(error)
-        return self._told[already:]
+    def take(self, event: SseEvent) -> Iterator[Event]:
+        """What one event tells; an error is raised."""
+        data = event.data.strip()
+        # Some gateways add the other wire's marker, which means nothing here.
+        if data and data != b"[DONE]":
+            yield from self._take(decoded(data, EVENT, self.provider))
 
-    def close(self) -> Sequence[Event]:
-        """Nothing after a terminal event, else one `StreamTruncated`."""
-        if self._is_over:
-            return []
-        self._fail(StreamTruncated(f"{self._provider} ended the stream without a terminal event.", provider=self._provider))
-        return self._told[-1:]
+    def end(self) -> NoReturn:
+        """The body ended before a terminal event."""
+        raise StreamTruncated(f"{self.provider} ended the stream without a terminal event.")
 
-    def _take(self, event: StreamEvent) -> None:
+    def _take(self, event: StreamEvent) -> Iterator[Event]:
         kind = event.type or ""
         if event.response is not None:
-            self._take_response(kind, event.response)
+            yield from self._take_response(kind, event.response)
         elif kind == "error" or event.error:
             error = error_in(event.error) or {"code": event.code, "message": event.message}
-            self._fail(error_from_body(self._provider, error, None))
+            raise error_from_body(self.provider, error, None)
         elif event.item is not None:
             self._fold.add(event.output_index, event.item)
             if kind == "response.output_item.done":
-                self._told.extend(self._fold.end(event.output_index, event.item))
+                yield from self._fold.end(event.output_index, event.item)
         elif isinstance(event.delta, str) and event.delta:
-            self._take_delta(kind, event, event.delta)
+            yield from self._take_delta(kind, event, event.delta)
 
-    def _take_delta(self, kind: str, event: StreamEvent, delta: str) -> None:
+    def _take_delta(self, kind: str, event: StreamEvent, delta: str) -> Iterator[Event]:
         n = event.output_index
         if kind in _TEXT:
-            self._told.append(self._fold.text(n, event.content_index, delta))
+            yield self._fold.text(n, event.content_index, delta)
         elif kind in _CALL:
-            self._told.append(self._fold.call(n, delta))
+            yield self._fold.call(n, delta)
         elif kind == "response.reasoning_summary_text.delta":
-            self._told.append(self._fold.reasoning(n, ("summary", event.summary_index), delta))
+            yield self._fold.reasoning(n, ("summary", event.summary_index), delta)
         elif kind == "response.reasoning_text.delta":
-            self._told.append(self._fold.reasoning(n, ("content", event.content_index), delta))
+            yield self._fold.reasoning(n, ("content", event.content_index), delta)
 
-    def _take_response(self, kind: str, body: Body) -> None:
-        if not self._told:
-            self._told.append(start_of(self._provider, body, self._request_id))
-        self._usage = usage_from_body(body) or self._usage
+    def _take_response(self, kind: str, body: Body) -> Iterator[Event]:
+        if not self._is_started:
+            self._is_started = True
+            yield start_of(self.provider, body, self.request_id)
+        self.usage = usage_from_body(body) or self.usage
         if kind == "response.failed":
-            self._fail(error_from_body(self._provider, error_in(body.error), None))
-        elif kind in _TERMINAL:
-            self._told.extend(self._fold.end_all(body.output or ()))
-            self._told.append(end_from_body(self._provider, body, body.output or self._fold.items))
-            self._is_over = True
-
-    def _fail(self, error: PingPongError) -> None:
-        self._told.append(failed(error, self._told, self._usage))
-        self._is_over = True
+            raise error_from_body(self.provider, error_in(body.error), None)
+        if kind in _TERMINAL:
+            yield from self._fold.end_all(body.output or ())
+            yield end_from_body(self.provider, body, body.output or self._fold.items)
