@@ -103,7 +103,8 @@ class EnsembleRouter:
         """Every model, members first found among their providers."""
         rows, wants = _seen(query, may_stream=False)
         chosen = {row.model: f"member {i}" for i, row in enumerate(self._chosen(rows, wants), 1)}
-        return explained(rows, wants, chosen, "ranked below, or the cap does not pay for one more member")
+        rest = "ranked below" if wants.cap is None else "ranked below, or the cap does not pay for one more member"
+        return explained(rows, wants, chosen, rest)
 
     def _chosen(self, rows: tuple[Row, ...], wants: Wants) -> list[Row]:
         chosen: list[Row] = []
