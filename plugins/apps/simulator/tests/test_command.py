@@ -37,11 +37,14 @@ def test_serves_until_interrupted(tmp_path: Path) -> None:
     faults.write_text('[faults]\n"openai:gpt-5.4-mini" = ["503", "ok"]\n')
     command = [sys.executable, "-c", RUN, "--json", "--latency", "0", "--faults", str(faults)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["url"]
-        assert [_status(url), _status(url)] == [503, 200]
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            assert [_status(url), _status(url)] == [503, 200]
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (0, "", "")
 
 

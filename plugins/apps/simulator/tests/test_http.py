@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import json
+from collections.abc import Callable, MutableMapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from pingpong_simulator import http as simulator_http
+from pingpong_simulator.service import Service
 
 
 def _connection(url: str) -> http.client.HTTPConnection:
@@ -39,3 +44,28 @@ def test_plain_answers_say_their_length(url: str) -> None:
     answer = connection.getresponse()
     assert (answer.status, int(answer.headers["content-length"])) == (404, len(answer.read()))
     connection.close()
+
+
+def test_waits_as_the_reply_says(make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head waits for the first token, and every piece of a stream for its tokens."""
+    naps: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        naps.append(seconds)
+
+    monkeypatch.setattr("pingpong_simulator.http.asyncio.sleep", nap)
+    body = {"model": "claude-haiku-4-5", "max_tokens": 100, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    scope = {"type": "http", "method": "POST", "path": "/v1/messages", "query_string": b"", "headers": []}
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(simulator_http.Application(make_service(latency=1.0))(scope, receive, send))
+    assert sent[0]["status"] == 200
+    assert 0.06 < naps[0] < 0.4
+    assert len(naps) == len(sent) - 1
+    assert sum(naps[1:]) > 0.1

@@ -217,6 +217,9 @@ def test_prompt_cache_is_counted(client: openai.OpenAI) -> None:
     cached = [a.usage.prompt_tokens_details.cached_tokens for a in (first, second) if a.usage and a.usage.prompt_tokens_details]
     assert cached[0] == 0
     assert (cached[1] or 0) >= 1024
+    assert first.usage is not None
+    assert second.usage is not None
+    assert abs(first.usage.prompt_tokens - second.usage.prompt_tokens) <= 2
 
 
 def _chat(client: openai.OpenAI, fault: str) -> object:

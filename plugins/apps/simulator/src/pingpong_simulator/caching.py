@@ -26,11 +26,10 @@ class PromptCache:
     def read(self, model_id: str, request: Request) -> int:
         """How many tokens at the request's beginning were read before by this model; remembers the request."""
         words = (piece for text in tokens.input_texts(request) for piece in tokens.pieces(text))
-        link, known, is_known = model_id, 0, True
+        link, known = model_id, 0
         while len(block := list(islice(words, BLOCK_TOKENS))) == BLOCK_TOKENS:
             link = digest(link, *block)
-            is_known = is_known and link in self._blocks
-            known += BLOCK_TOKENS if is_known else 0
+            known += BLOCK_TOKENS if link in self._blocks else 0
             self._blocks[link] = None
             self._blocks.move_to_end(link)
         while len(self._blocks) > _MAX_BLOCKS:
