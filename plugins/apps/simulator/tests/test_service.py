@@ -275,6 +275,10 @@ async def test_latency_is_spent_in_the_clients_time() -> None:
     async with Client(config, env={}, clock=clock, seed=1) as client:
         outcome = await client.complete("Design a cache", model=MODELS[0])
         assert 100 < outcome.latency_ms < 5000
+        async with client.stream("Design a cache", model=MODELS[0]) as stream:
+            (attempt,) = (await stream.outcome()).attempts
+        assert attempt.first_content_ms is not None
+        assert 50 < attempt.first_content_ms < attempt.latency_ms - 100
         with pytest.raises(DeadlineExceeded):
             await client.complete("Design a cache", model=MODELS[0], timeout_s=0.05)
 

@@ -43,6 +43,8 @@ MANY = tuple(tasks(1, 1200))
         ("Who is the mentor of Ana?", None, None),
         ("What is 1 / 0?", None, None),
         ("What is 2 ** 9?", None, None),
+        (f"What is {'(' * 30_000}1 + 1?", None, None),
+        (f"What does this print?\n```\nprint(1)\n```{' what' * 10_000}", None, None),
     ],
 )
 def test_solves_what_the_prompt_asks(question: str, family: str | None, expected: str | None) -> None:
@@ -82,6 +84,8 @@ def test_code_equals_python() -> None:
         "x = 1",
         "print(",
         "print(2 ** 3)",
+        "for i in range(1500):\n    x = i\n    y = i\nprint(x)",
+        "print(max(range(1000000000)))",
         "print(open('x'))",
     ],
 )

@@ -12,6 +12,7 @@ from pingpong_simulator.families.solved import Solved, difficulty_from, slips, s
 NAME = "arithmetic"
 _TYPICAL_COST = 14.0
 _MAX_CHARS = 300
+_MAX_QUESTION_CHARS = 20_000
 _CUE = re.compile(r"\b(what(?:'s| is)|how much is|calculate|compute|evaluate|work out|value of|result of|add up)\b|=", re.I)
 _EXPRESSION = re.compile(r"(?<![\w.])[-(]*\d[\d\s.+\-*/()]*[\d)]")
 _WORDS = (
@@ -28,6 +29,8 @@ _FORMS = ("What is {}?", "Compute {}.", "Work out {}.", "How much is {}?", "Plea
 
 def solve(question: str, text: str) -> Solved | None:
     """The value of the longest expression in the question, where something asks for a value."""
+    if len(question) > _MAX_QUESTION_CHARS:
+        return None
     for pattern, sign in _WORDS:
         question = pattern.sub(sign, question)
     if not _CUE.search(question):

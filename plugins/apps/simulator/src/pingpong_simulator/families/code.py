@@ -14,9 +14,23 @@ from pingpong_simulator.families.solved import Solved, difficulty_from, slips, s
 NAME = "code"
 MAX_STEPS = 2000
 MAX_BITS = 256
+_MAX_QUESTION_CHARS = 20_000
 _TYPICAL_COST = 16.0
 _CUE = re.compile(r"\bwhat\b[^?]*\b(?:print|output|show|write|value)\w*\b|\boutput of\b|\bwhat (?:does|will|is)\b", re.I)
 _FENCED = re.compile(r"```(?:python|py)?\n(.*?)```", re.S | re.I)
+
+
+class _NotOurs(Exception):
+    """The program uses something that this subset does not have, or runs too long."""
+
+
+def _range(*bounds: int) -> range:
+    """A range that is short enough to walk."""
+    numbers = range(*bounds)
+    if len(numbers) > MAX_STEPS:
+        raise _NotOurs
+    return numbers
+
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -25,11 +39,7 @@ _COMPARED: Mapping[type, Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }  # fmt: skip
-_CALLED: Mapping[str, Callable[..., Any]] = {"len": len, "abs": abs, "min": min, "max": max, "range": range, "str": str}
-
-
-class _NotOurs(Exception):
-    """The program uses something that this subset does not have, or runs too long."""
+_CALLED: Mapping[str, Callable[..., Any]] = {"len": len, "abs": abs, "min": min, "max": max, "range": _range, "str": str}
 
 
 class _Machine:
@@ -121,7 +131,7 @@ def run(program: str) -> tuple[str, int] | None:
 
 def solve(question: str, text: str) -> Solved | None:
     """What the program in the question prints, where the question asks for it."""
-    fenced = _FENCED.search(question)
+    fenced = _FENCED.search(question) if len(question) <= _MAX_QUESTION_CHARS else None
     if fenced is None or not _CUE.search(question[: fenced.start()] + question[fenced.end() :]):
         return None
     result = run(fenced[1])
