@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pingpong import (
@@ -96,7 +95,7 @@ def test_retired_models_stay_with_their_date() -> None:
 OLD = Card(provider="anthropic", model="claude-haiku-4-5", endpoints=("messages",))
 NEW = Card(provider="anthropic", model="claude-opus-5-5", endpoints=("messages",))
 CALL = ToolCall("t", "f", '{"a":1}')
-TOOLS: Any = (Tool("f"),)
+TOOLS = (Tool("f"),)
 BASE = Request("How many tokens is this?")
 LARGER: list[Request] = [
     Request("How many tokens is this? And this?"),

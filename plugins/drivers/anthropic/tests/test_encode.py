@@ -347,7 +347,7 @@ def test_headers_name_version_and_type_and_hold_no_key(card: Card) -> None:
 def test_any_mapping_can_be_a_schema(body_of: Body, card: Card) -> None:
     """Read-only mappings are as good as dicts, and nothing handed in is changed."""
     frozen = MappingProxyType({"type": "object"})
-    tools: Any = (Tool("f", parameters=frozen),)
+    tools = (Tool("f", parameters=frozen),)
     assert body_of(Request("q", tools=tools), card)["tools"][0]["input_schema"] == {"type": "object"}
     with pytest.raises(InvalidRequestError, match="object among the request's options"):
         body_of(Request("q", provider_options={"anthropic": {"metadata": object()}}), card)
@@ -375,7 +375,7 @@ def test_content_that_the_wire_cannot_carry_is_refused(
 
 def test_equal_requests_give_equal_bytes(card: Card) -> None:
     """Encoding is deterministic."""
-    tools: Any = (Tool("f", "d", SCHEMA),)
+    tools = (Tool("f", "d", SCHEMA),)
     first, second = (Request("q", tools=tools, temperature=0.5) for _ in range(2))
     codec = MessagesCodec()
     assert codec.encode(first, card, is_stream=True) == codec.encode(second, card, is_stream=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -39,7 +38,7 @@ NEW = Card(provider="anthropic", model="claude-sonnet-4-6", endpoints=("messages
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
 CALL = ToolCall("toolu_1", "add", '{"a":1}', Opaque("anthropic", '{"caller":{"type":"direct"}}'))
 BROKEN = ToolCall("toolu_2", "add", '{"a":')
-TOOLS: Any = (Tool("add", "adds", SCHEMA, is_strict=True), Tool("now"))
+TOOLS = (Tool("add", "adds", SCHEMA, is_strict=True), Tool("now"))
 CITATION = (
     '{"citations":[{"type":"char_location","cited_text":"x","document_index":0,"document_title":null,'
     '"start_char_index":0,"end_char_index":1}]}'

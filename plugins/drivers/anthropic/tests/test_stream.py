@@ -341,3 +341,15 @@ def test_a_picture_cannot_be_told_in_a_stream() -> None:
 def test_stream_headers_name_the_type() -> None:
     """A streamed answer says that it is one."""
     assert MessagesDialect().stream_headers()["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize("is_byte_wise", [False, True])
+def test_an_error_body_in_place_of_a_stream_is_that_error(is_byte_wise: bool) -> None:
+    """A 200 with JSON instead of server-sent events ends in the error that it tells."""
+    body = b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}'
+    decoder = MessagesCodec().stream_decoder({"content-type": "application/json", "request-id": "req_1"})
+    chunks = [bytes([byte]) for byte in body] if is_byte_wise else [body]
+    assert [event for chunk in chunks for event in decoder.feed(chunk)] == []
+    (last,) = decoder.close()
+    assert isinstance(last, StreamError)
+    assert (type(last.error), last.error.message, last.error.request_id) == (Overloaded, "busy", "req_1")

@@ -8,8 +8,6 @@ Source: https://platform.claude.com/docs/en/api/messages
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
 from typing import Any
 
 from pingpong import (
@@ -24,8 +22,8 @@ from pingpong import (
     ToolCall,
     ToolCallResponse,
     UnsupportedCapability,
-    UnsupportedParameter,
 )
+from pingpong_wire import base64_text, bytes_from_base64, json_text, refuse_opaque
 
 from pingpong_anthropic.wire import (
     PROVIDER,
@@ -33,7 +31,6 @@ from pingpong_anthropic.wire import (
     arguments_from_input,
     fields_from_opaque,
     input_from_arguments,
-    json_text,
     opaque_from_fields,
     text_field,
 )
@@ -107,10 +104,7 @@ def _source(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bytes_from_base64(source: dict[str, Any]) -> bytes:
-    try:
-        return b64decode(text_field(source, "data"), validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise WireError("source.data is not base64") from exc
+    return bytes_from_base64(text_field(source, "data"), lambda fault: WireError(f"source.data {fault}"))
 
 
 def _image_from_block(block: dict[str, Any]) -> Image:
@@ -186,20 +180,12 @@ def block_from_part(part: Part, *, drop_foreign: bool) -> dict[str, Any] | None:
             title = {} if part.name is None else {"title": part.name}
             return {"type": "document", "source": extra.get("source") or _document_source(part), **title, **extra}
         case Opaque(provider=provider):
-            return _block_from_opaque(part, provider, drop_foreign)
+            if provider == PROVIDER:
+                return fields_from_opaque(part)
+            refuse_opaque(part, PROVIDER, is_drop=drop_foreign)
+            return None
         case Audio():
             raise UnsupportedCapability("Anthropic's Messages API takes no audio.", provider=PROVIDER)
-
-
-def _block_from_opaque(part: Opaque, provider: str, drop_foreign: bool) -> dict[str, Any] | None:
-    if provider == PROVIDER:
-        return fields_from_opaque(part)
-    if drop_foreign:
-        return None
-    raise UnsupportedParameter(
-        f'A part that only {provider} understands cannot go to anthropic; remove it, or set on_unsupported="drop".',
-        provider=PROVIDER,
-    )
 
 
 def _block_from_tool_result(part: ToolCallResponse, extra: dict[str, Any], drop_foreign: bool) -> dict[str, Any]:
@@ -220,7 +206,7 @@ def _image_source(part: Image) -> dict[str, Any]:
 def _base64_source(data: bytes | None, media_type: str | None, kind: str) -> dict[str, Any]:
     if data is None or media_type is None:
         raise InvalidRequestError(f"The {kind} has neither data with a media_type, nor a url.", provider=PROVIDER)
-    return {"type": "base64", "media_type": media_type, "data": b64encode(data).decode()}
+    return {"type": "base64", "media_type": media_type, "data": base64_text(data)}
 
 
 def _document_source(part: File) -> dict[str, Any]:

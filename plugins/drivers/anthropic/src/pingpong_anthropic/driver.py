@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
-from pingpong import ApiKey, Credentials, Driver, DriverOptions, DriverRecord, Endpoint
+from pingpong import ApiKey, Driver, DriverOptions, DriverRecord, Endpoint
+from pingpong_wire import KeyAndHeaders
 
 from pingpong_anthropic.count_tokens import CountTokensCodec, CountTokensDialect
 from pingpong_anthropic.messages import MessagesCodec, MessagesDialect
 from pingpong_anthropic.tokens import estimate_tokens
 
 BASE_URL = "https://api.anthropic.com"
-
-
-@frozen
-class WithHeaders:
-    """Credentials, and headers that the host wants on every request; the credentials win."""
-
-    credentials: Credentials
-    extra: Mapping[str, str]
-
-    @property
-    def is_present(self) -> bool:
-        """Whether a key is at hand."""
-        return self.credentials.is_present
-
-    async def headers(self) -> Mapping[str, str]:
-        """The host's headers and the key's."""
-        return {**self.extra, **await self.credentials.headers()}
 
 
 def base_url_from(configured: str | None) -> str:
@@ -54,6 +37,6 @@ def make(record: DriverRecord, options: DriverOptions, env: Mapping[str, str]) -
             Endpoint(messages, MessagesCodec(), MessagesDialect()),
             Endpoint(count_tokens, CountTokensCodec(), CountTokensDialect()),
         ),
-        credentials=WithHeaders(key, {n.lower(): v for n, v in options.headers.items()}) if options.headers else key,
+        credentials=KeyAndHeaders(key, options.headers) if options.headers else key,
         estimate_tokens=estimate_tokens,
     )

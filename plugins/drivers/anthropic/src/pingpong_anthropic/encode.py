@@ -26,10 +26,11 @@ from pingpong import (
     UnsupportedParameter,
     WireRequest,
 )
+from pingpong_wire import json_bytes
 
 from pingpong_anthropic.blocks import content_from_parts
 from pingpong_anthropic.options import DEFAULT_MAX_TOKENS, budget_from_effort, takes_budget, takes_only_budget, takes_system_turns
-from pingpong_anthropic.wire import PROVIDER, fields_from_opaque, json_bytes
+from pingpong_anthropic.wire import PROVIDER, fields_from_opaque
 
 API_VERSION = "2023-06-01"
 

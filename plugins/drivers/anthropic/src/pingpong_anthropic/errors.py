@@ -8,9 +8,7 @@ Source: https://platform.claude.com/docs/en/api/errors
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pingpong import (
@@ -36,13 +34,11 @@ from pingpong import (
     UnknownModelError,
     WireResponse,
 )
+from pingpong_wire import class_of_code, class_of_status, json_bytes, json_or_none, retry_after_s, retry_after_text, shortened
 
-from pingpong_anthropic.wire import PROVIDER, WireError, json_bytes, object_from_json
+from pingpong_anthropic.wire import PROVIDER
 
-MAX_RETRY_AFTER_S = 86_400.0
-_MAX_MESSAGE_CHARS = 500
-
-_BY_TYPE: Mapping[str, type[PingPongError]] = {
+_BY_CODE: Mapping[str, type[PingPongError]] = {
     "authentication_error": AuthenticationError,
     "billing_error": QuotaExhausted,
     "permission_error": PermissionDenied,
@@ -52,33 +48,16 @@ _BY_TYPE: Mapping[str, type[PingPongError]] = {
     "timeout_error": ProviderTimeout,
     "overloaded_error": Overloaded,
     "conflict_error": ConflictError,
+    # `details.error_code` of limits that waiting does not lift (names from the official client's error types).
+    "contract_spend_limit_reached": QuotaExhausted,
+    "enforced_spend_limit_reached": QuotaExhausted,
+    "linked_organization_spend_limit_reached": QuotaExhausted,
+    "linked_organization_billing_unavailable": QuotaExhausted,
 }
+"""By `details.error_code`, then by `type`."""
 _GENERIC: Mapping[str, type[PingPongError]] = {"invalid_request_error": InvalidRequestError, "api_error": ServerError}
 """Types that say little: a status that says more wins."""
-
-_BY_STATUS: Mapping[int, type[PingPongError]] = {
-    401: AuthenticationError,
-    402: QuotaExhausted,
-    403: PermissionDenied,
-    404: NotFoundError,
-    408: ProviderTimeout,
-    409: ConflictError,
-    413: ContextLengthExceeded,
-    429: RateLimited,
-    503: Overloaded,
-    504: ProviderTimeout,
-    529: Overloaded,
-}
-
-_QUOTA_CODES = frozenset(
-    {
-        "contract_spend_limit_reached",
-        "enforced_spend_limit_reached",
-        "linked_organization_spend_limit_reached",
-        "linked_organization_billing_unavailable",
-    }
-)
-"""`details.error_code` of limits that waiting does not lift (names from the official client's error types)."""
+_SAYS_LITTLE = (InvalidRequestError, ServerError, MalformedResponse)
 
 _BY_PREFIX: tuple[tuple[str, type[PingPongError]], ...] = (
     ("prompt is too long", ContextLengthExceeded),
@@ -94,11 +73,8 @@ Recorded traffic shows the first; the others are quoted in the provider's docume
 
 def error_from_wire(wire: WireResponse) -> PingPongError:
     """The error that an answer means; total over any status and body."""
-    try:
-        body = object_from_json(wire.body, "The error body")
-    except WireError:
-        body = {}
-    return error_from_body(body, wire.status, wire.headers)
+    body = json_or_none(wire.body)
+    return error_from_body(body if isinstance(body, dict) else {}, wire.status, wire.headers)
 
 
 def error_from_body(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> PingPongError:
@@ -115,13 +91,13 @@ def error_from_body(body: Mapping[str, Any], status: int, headers: Mapping[str, 
         # A redirect or an informational answer comes again just the same.
         retryable = False
     return cls(
-        (message or f"Anthropic answered HTTP {status} without saying why.")[:_MAX_MESSAGE_CHARS],
+        shortened(message or f"Anthropic answered HTTP {status} without saying why."),
         retryable=retryable,
         provider=PROVIDER,
         status=status,
         code=code or kind,
         request_id=headers.get("request-id") or _text(body.get("request_id")),
-        retry_after_s=retry_after_from_headers(headers),
+        retry_after_s=retry_after_s(headers),
     )
 
 
@@ -130,54 +106,15 @@ def _text(value: object) -> str | None:
 
 
 def _class(kind: str, code: str | None, message: str, status: int) -> type[PingPongError]:
-    if code in _QUOTA_CODES:
-        return QuotaExhausted
-    if kind in _BY_TYPE:
-        return _BY_TYPE[kind]
+    known = class_of_code(_BY_CODE, code, kind)
+    if known is not None:
+        return known
     if kind == "invalid_request_error":
         for prefix, cls in _BY_PREFIX:
             if message.startswith(prefix):
                 return cls
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    if kind in _GENERIC:
-        return _GENERIC[kind]
-    if status >= 500:
-        return ServerError
-    return InvalidRequestError if status >= 400 else MalformedResponse
-
-
-def retry_after_from_headers(headers: Mapping[str, str]) -> float | None:
-    """
-    How long the provider asks to wait, in seconds, 0 to 86,400; None where it does not say or says nonsense.
-
-    `retry-after-ms` wins over `retry-after`, which is seconds or a date; a date is taken against the `date` header.
-    """
-    seconds = _number(headers.get("retry-after-ms"), 1000)
-    if seconds is None:
-        seconds = _number(headers.get("retry-after"), 1)
-    if seconds is None:
-        seconds = _seconds_until(headers.get("retry-after"), headers.get("date"))
-    if seconds is None or seconds < 0:
-        return None
-    return min(seconds, MAX_RETRY_AFTER_S)
-
-
-def _number(value: str | None, per_second: int) -> float | None:
-    try:
-        number = float(value or "")
-    except ValueError:
-        return None
-    return number / per_second if math.isfinite(number) else None
-
-
-def _seconds_until(value: str | None, now: str | None) -> float | None:
-    if value is None or now is None:
-        return None
-    try:
-        return (parsedate_to_datetime(value) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    by_status = class_of_status(status)
+    return _GENERIC.get(kind, by_status) if by_status in _SAYS_LITTLE else by_status
 
 
 _RENDERED: Mapping[type[PingPongError], tuple[int, str]] = {
@@ -208,8 +145,7 @@ def wire_from_error(error: PingPongError) -> WireResponse:
     if error.request_id:
         headers["request-id"] = error.request_id
     if error.retry_after_s is not None:
-        seconds = error.retry_after_s
-        headers["retry-after"] = str(int(seconds)) if seconds == int(seconds) else repr(seconds)
+        headers["retry-after"] = retry_after_text(error.retry_after_s)
     return WireResponse(status, headers, json_bytes(body_from_error(error)))
 
 

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import Card, InvalidRequestError, Parsed, PingPongError, Request, Response, WireRequest, WireResponse
+from pingpong_wire import EventStream, SseOrJson, json_bytes
 
 from pingpong_anthropic.encode import body_from_request, wire_request
 from pingpong_anthropic.errors import error_from_body, error_from_wire, wire_from_error
 from pingpong_anthropic.parse import body_from_wire, request_from_body
 from pingpong_anthropic.responses import malformed, message_from_response, response_from_message
-from pingpong_anthropic.stream import MessageStreamDecoder
+from pingpong_anthropic.stream import MessageReader
 from pingpong_anthropic.stream_render import MessageStreamRenderer
-from pingpong_anthropic.wire import PROVIDER, WireError, json_bytes, object_from_json
+from pingpong_anthropic.wire import PROVIDER, WireError, object_from_json
 
 PATH = "/v1/messages"
 
@@ -55,9 +56,9 @@ class MessagesCodec:
         """The answer in a 2xx body."""
         return response_from_message(answer_from_wire(wire), wire.headers.get("request-id"), wire.body)
 
-    def stream_decoder(self, headers: Mapping[str, str]) -> MessageStreamDecoder:
+    def stream_decoder(self, headers: Mapping[str, str]) -> EventStream:
         """A fresh decoder for a 2xx streamed body."""
-        return MessageStreamDecoder(headers)
+        return EventStream(MessageReader(headers), SseOrJson())
 
     def error(self, wire: WireResponse) -> PingPongError:
         """The error that a non-2xx answer means."""

@@ -116,7 +116,7 @@ def request_from_body(body: Body, table: Table, wire: WireRequest) -> Request:
     options: Table = {n: v for n, v in table.items() if n in MESSAGES_OPTIONS - _CANONICAL_OPTIONS}
     if betas := wire.headers.get("anthropic-beta"):
         options["betas"] = [name.strip() for name in betas.split(",")]
-    tools: Any = _tools(body.tools or [], options)
+    tools = _tools(body.tools or [], options)
     effort, budget = _thinking(body, table, options)
     choice, is_parallel = _choice(body.tool_choice)
     output = body.output_config.format if body.output_config else None

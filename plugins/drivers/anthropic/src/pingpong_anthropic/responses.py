@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from pingpong import MalformedResponse, Opaque, Response, UnsupportedCapability
 
 from pingpong_anthropic.blocks import block_from_part, parts_from_content
@@ -39,7 +40,9 @@ def rest_of_message(message: Mapping[str, Any]) -> dict[str, Any]:
 def opaque_from_rest(rest: Mapping[str, Any], usage: object) -> Opaque | None:
     """`Response.opaque`."""
     kept = usage_rest(usage)
-    return opaque_from_fields({**rest, "usage": kept or None}, is_sorted=True)
+    # A stream tells these fields in another order than a whole message does.
+    fields = msgspec.to_builtins({**rest, "usage": kept or None}, order="sorted")
+    return opaque_from_fields(fields)
 
 
 def response_from_message(message: Mapping[str, Any], request_id: str | None, raw: bytes) -> Response:

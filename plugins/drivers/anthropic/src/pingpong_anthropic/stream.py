@@ -8,27 +8,22 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
 
 from attrs import define, evolve, field
 from pingpong import (
     Event,
     Part,
     PartEnd,
-    PingPongError,
     ReasoningDelta,
-    Response,
-    ResponseTooLarge,
     SseEvent,
-    SseParser,
     StreamEnd,
-    StreamError,
     StreamStart,
     StreamTruncated,
     TextDelta,
     ToolCallDelta,
-    response_from_events,
+    Usage,
 )
 
 from pingpong_anthropic.blocks import part_from_block
@@ -59,78 +54,49 @@ class _Block:
         return part_from_block({**self.fields, "input": input_from_arguments(joined)} if joined else self.fields)
 
 
-class MessageStreamDecoder:
-    """Decodes one stream; see `pingpong.StreamDecoder`."""
+class MessageReader:
+    """What the events of one stream tell; see `pingpong_wire.StreamReader`."""
+
+    provider = PROVIDER
 
     def __init__(self, headers: Mapping[str, str]) -> None:
+        self.request_id = headers.get("request-id")
         self._headers = headers
-        self._parser = SseParser()
-        self._events: list[Event] = []
         self._open: dict[int, _Block] = {}
         self._n_parts = 0
         self._is_started = False
-        self._is_done = False
         self._usage: dict[str, Any] = {}
         self._is_usage_final = False
         self._end: dict[str, Any] = {}
         self._rest: dict[str, Any] = {}
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Events that this chunk completes; none after a terminal one."""
-        if self._is_done:
-            return ()
-        seen = len(self._events)
-        try:
-            for event in self._parser.feed(chunk):
-                self._take(event)
-                if self._is_done:
-                    break
-        except WireError as exc:
-            self._fail(malformed(exc, request_id=self._request_id))
-        except ResponseTooLarge as exc:
-            exc.provider, exc.request_id = PROVIDER, self._request_id
-            self._fail(exc)
-        return self._events[seen:]
-
-    def close(self) -> Sequence[Event]:
-        """A `StreamError` where the stream ended before `message_stop`."""
-        if self._is_done:
-            return ()
-        seen = len(self._events)
-        content_type = self._headers.get("content-type", "text/event-stream")
-        if not self._events and not content_type.startswith("text/event-stream"):
-            self._fail(malformed("a stream was asked for and something else came", request_id=self._request_id))
-        else:
-            message = "Anthropic's stream ended before message_stop; what had arrived is in `partial`."
-            self._fail(StreamTruncated(message, provider=PROVIDER, request_id=self._request_id))
-        return self._events[seen:]
-
     @property
-    def _request_id(self) -> str | None:
-        return self._headers.get("request-id")
+    def usage(self) -> Usage | None:
+        """Usage as far as it was told. The start counts hardly any output yet, so what it says is a lower bound."""
+        usage = usage_from_wire(self._usage)
+        return usage if usage is None or self._is_usage_final else evolve(usage, is_estimated=True)
 
-    def _take(self, event: SseEvent) -> None:
-        fields = object_from_json(event.data, "the data of an event")
-        handler = _HANDLERS.get(text_or_none(fields.get("type")) or event.name)
-        if handler is not None:
-            handler(self, fields)
+    def take(self, event: SseEvent) -> Iterator[Event]:
+        """What one event tells; an error event is raised as its error."""
+        try:
+            fields = object_from_json(event.data, "the data of an event")
+            handler = _HANDLERS.get(text_or_none(fields.get("type")) or event.name)
+            if handler is not None:
+                yield from handler(self, fields)
+        except WireError as exc:
+            raise malformed(exc) from exc
 
-    def _fail(self, error: PingPongError) -> None:
-        self._is_done = True
-        partial: Response | None = None
-        if self._events:
-            usage = usage_from_wire(self._usage)
-            if usage is not None and not self._is_usage_final:
-                # The start counts hardly any output yet, so what it says is a lower bound.
-                usage = evolve(usage, is_estimated=True)
-            partial = evolve(response_from_events(self._events), usage=usage)
-        error.partial = partial
-        self._events.append(StreamError(error, partial))
+    def end(self) -> NoReturn:
+        """The body ended before `message_stop`."""
+        content_type = self._headers.get("content-type", "text/event-stream")
+        if not self._is_started and not content_type.startswith("text/event-stream"):
+            raise malformed("a stream was asked for and something else came")
+        raise StreamTruncated("Anthropic's stream ended before message_stop; what had arrived is in `partial`.")
 
-    def _on_error(self, fields: Fields) -> None:
-        self._fail(error_from_body(fields, 200, self._headers))
+    def _on_error(self, fields: Fields) -> NoReturn:
+        raise error_from_body(fields, 200, self._headers)
 
-    def _on_start(self, fields: Fields) -> None:
+    def _on_start(self, fields: Fields) -> Iterator[Event]:
         message = fields.get("message")
         if self._is_started or not isinstance(message, dict):
             raise WireError("message_start came twice, or without its message")
@@ -138,14 +104,14 @@ class MessageStreamDecoder:
         self._rest.update(rest_of_message(message))
         self._merge_usage(message.get("usage"))
         model, response_id = text_or_none(message.get("model")) or "", text_or_none(message.get("id"))
-        self._events.append(StreamStart(PROVIDER, model, response_id, self._request_id))
+        yield StreamStart(PROVIDER, model, response_id, self.request_id)
 
     def _merge_usage(self, usage: object) -> None:
         # Counts are cumulative, so the last one stands; a null says nothing, but for the one that is always told.
         if isinstance(usage, dict):
             self._usage.update({n: v for n, v in usage.items() if v is not None or n == "output_tokens"})
 
-    def _on_block_start(self, fields: Fields) -> None:
+    def _on_block_start(self, fields: Fields) -> Iterator[Event]:
         index, block = fields.get("index"), fields.get("content_block")
         if not self._is_started or not isinstance(index, int) or not isinstance(block, dict) or index in self._open:
             raise WireError("content_block_start came before message_start or twice, or lacks its index or block")
@@ -155,13 +121,9 @@ class MessageStreamDecoder:
         self._n_parts += 1
         kind = block["type"]
         if kind in ("text", "thinking"):
-            self._emit_text(state, kind, state.fields[kind])
+            yield from _text_delta(state, kind, state.fields[kind])
 
-    def _emit_text(self, state: _Block, kind: str, text: str) -> None:
-        if text:
-            self._events.append((TextDelta if kind == "text" else ReasoningDelta)(state.position, text))
-
-    def _on_delta(self, fields: Fields) -> None:
+    def _on_delta(self, fields: Fields) -> Iterator[Event]:
         state, delta = self._open.get(fields.get("index", -1)), fields.get("delta")
         if state is None or not isinstance(delta, dict):
             raise WireError("content_block_delta belongs to no open block, or lacks its delta")
@@ -172,12 +134,12 @@ class MessageStreamDecoder:
                 raise WireError(f"a {kind} came for a block of another type")
             text = text_field(delta, name)
             state.pieces.append(text)
-            self._emit_text(state, name, text)
+            yield from _text_delta(state, name, text)
         elif kind == "input_json_delta":
             fragment = text_field(delta, "partial_json")
             state.pieces.append(fragment)
             if fragment and block["type"] == "tool_use":
-                self._events.append(ToolCallDelta(state.position, block["id"], block["name"], fragment))
+                yield ToolCallDelta(state.position, block["id"], block["name"], fragment)
         elif kind == "signature_delta":
             block["signature"] = text_field(delta, "signature")
         elif kind == "citations_delta":
@@ -185,7 +147,7 @@ class MessageStreamDecoder:
         elif kind == "compaction_delta":
             block.update({n: v for n, v in delta.items() if n != "type"})
 
-    def _on_block_stop(self, fields: Fields) -> None:
+    def _on_block_stop(self, fields: Fields) -> Iterator[Event]:
         state = self._open.pop(fields.get("index", -1), None)
         if state is None:
             raise WireError("content_block_stop belongs to no open block")
@@ -193,9 +155,9 @@ class MessageStreamDecoder:
         late = fields.get("content_block")
         if isinstance(late, dict):
             state.fields.update(late)
-        self._events.append(PartEnd(state.position, state.part()))
+        yield PartEnd(state.position, state.part())
 
-    def _on_message_delta(self, fields: Fields) -> None:
+    def _on_message_delta(self, fields: Fields) -> tuple[Event, ...]:
         delta = fields.get("delta")
         if not self._is_started or not isinstance(delta, dict):
             raise WireError("message_delta came before message_start, or lacks its delta")
@@ -204,32 +166,35 @@ class MessageStreamDecoder:
         self._rest.update({n: v for n, v in rest_of_message(fields).items() if n != "delta"})
         self._merge_usage(fields.get("usage"))
         self._is_usage_final = True
+        return ()
 
-    def _on_stop(self, fields: Fields) -> None:
+    def _on_stop(self, fields: Fields) -> Iterator[Event]:
         if not self._is_started:
             raise WireError("message_stop came before message_start")
         for state in sorted(self._open.values(), key=lambda s: s.position):
-            self._events.append(PartEnd(state.position, state.part()))
+            yield PartEnd(state.position, state.part())
         stop_reason = text_or_none(self._end.get("stop_reason"))
-        self._is_done = True
-        self._events.append(
-            StreamEnd(
-                finish_reason_from_wire(stop_reason),
-                stop_reason,
-                text_or_none(self._end.get("stop_sequence")),
-                usage_from_wire(self._usage),
-                opaque_from_rest(self._rest, self._usage),
-            )
+        yield StreamEnd(
+            finish_reason_from_wire(stop_reason),
+            stop_reason,
+            text_or_none(self._end.get("stop_sequence")),
+            usage_from_wire(self._usage),
+            opaque_from_rest(self._rest, self._usage),
         )
 
 
-_HANDLERS: Mapping[str, Callable[[MessageStreamDecoder, Fields], None]] = {
-    "message_start": MessageStreamDecoder._on_start,
-    "content_block_start": MessageStreamDecoder._on_block_start,
-    "content_block_delta": MessageStreamDecoder._on_delta,
-    "content_block_stop": MessageStreamDecoder._on_block_stop,
-    "message_delta": MessageStreamDecoder._on_message_delta,
-    "message_stop": MessageStreamDecoder._on_stop,
-    "error": MessageStreamDecoder._on_error,
+def _text_delta(state: _Block, kind: str, text: str) -> Iterator[Event]:
+    if text:
+        yield (TextDelta if kind == "text" else ReasoningDelta)(state.position, text)
+
+
+_HANDLERS: Mapping[str, Callable[[MessageReader, Fields], Iterable[Event]]] = {
+    "message_start": MessageReader._on_start,
+    "content_block_start": MessageReader._on_block_start,
+    "content_block_delta": MessageReader._on_delta,
+    "content_block_stop": MessageReader._on_block_stop,
+    "message_delta": MessageReader._on_message_delta,
+    "message_stop": MessageReader._on_stop,
+    "error": MessageReader._on_error,
 }
 """By event type; `ping` and types not known here mean nothing to us."""

@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 from pingpong import Event, Part, PartEnd, ReasoningDelta, StreamEnd, StreamError, StreamStart, TextDelta, ToolCallDelta
+from pingpong_wire import json_bytes, json_text
 
 from pingpong_anthropic.errors import body_from_error
 from pingpong_anthropic.responses import answer_block, rest_from_opaque
 from pingpong_anthropic.usage import stop_reason_from, wire_from_usage
-from pingpong_anthropic.wire import json_bytes
 
 _IN_DELTA = frozenset({"container", "stop_details"})
 """What the closing delta holds; the rest stands beside it in `message_delta`."""
@@ -99,7 +99,7 @@ def _late_deltas(block: dict[str, Any], is_told: bool) -> list[dict[str, Any]]:
             if block.get(kind):
                 deltas.append({"type": f"{kind}_delta", kind: block[kind]})
         if block.get("input"):
-            deltas.append({"type": "input_json_delta", "partial_json": json_bytes(block["input"]).decode()})
+            deltas.append({"type": "input_json_delta", "partial_json": json_text(block["input"])})
     deltas += ({"type": "citations_delta", "citation": citation} for citation in block.get("citations") or ())
     if block.get("signature"):
         deltas.append({"type": "signature_delta", "signature": block["signature"]})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import FinishReason, Usage
+from pingpong_wire import count, count_or_zero, usage_or_none
 
 _COUNTED = frozenset(
     {
@@ -64,15 +65,6 @@ def stop_reason_from(reason: FinishReason | None, raw: str | None, stop_sequence
     return _STOP_REASONS[reason]
 
 
-def _count(fields: Mapping[str, Any], name: str) -> int:
-    value = fields.get(name)
-    if value is None:
-        return 0
-    if type(value) is not int or value < 0:
-        raise ValueError(name)
-    return value
-
-
 def _table(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = fields.get(name)
     if value is None:
@@ -84,27 +76,23 @@ def _table(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def usage_from_wire(fields: object) -> Usage | None:
     """Disjoint counts; None where usage is absent or any of it is no count."""
-    if not isinstance(fields, dict) or fields.get("input_tokens") is None or fields.get("output_tokens") is None:
-        return None
-    try:
-        return _usage(fields)
-    except ValueError:
-        return None
+    return usage_or_none(fields, _usage)
 
 
 def _usage(fields: Mapping[str, Any]) -> Usage:
     split = _table(fields, "cache_creation")
-    short, long = _count(split, "ephemeral_5m_input_tokens"), _count(split, "ephemeral_1h_input_tokens")
+    short, long = count_or_zero(split, "ephemeral_5m_input_tokens"), count_or_zero(split, "ephemeral_1h_input_tokens")
     # A stream repeats the sum of cache writes at its end, and their split only at its start: the sum wins.
-    total = short + long if fields.get("cache_creation_input_tokens") is None else _count(fields, "cache_creation_input_tokens")
+    is_summed = fields.get("cache_creation_input_tokens") is not None
+    total = count(fields, "cache_creation_input_tokens") if is_summed else short + long
     long = min(long, total)
-    output = _count(fields, "output_tokens")
-    thinking = min(_count(_table(fields, "output_tokens_details"), "thinking_tokens"), output)
+    output = count(fields, "output_tokens")
+    thinking = min(count_or_zero(_table(fields, "output_tokens_details"), "thinking_tokens"), output)
     server = _table(fields, "server_tool_use")
-    units = {name: count for name in server if (count := _count(server, name))}
+    units = {name: n for name in server if (n := count_or_zero(server, name))}
     return Usage(
-        uncached_input_tokens=_count(fields, "input_tokens"),
-        cache_read_tokens=_count(fields, "cache_read_input_tokens"),
+        uncached_input_tokens=count(fields, "input_tokens"),
+        cache_read_tokens=count_or_zero(fields, "cache_read_input_tokens"),
         cache_write_tokens=total - long,
         cache_write_1h_tokens=long,
         visible_output_tokens=output - thinking,
@@ -122,12 +110,12 @@ def _units_beside(fields: Mapping[str, Any]) -> dict[str, int]:
         if not isinstance(kind, str) or kind in _IN_TOTALS:
             continue
         inputs = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-        for name, count in (
-            (f"{kind}_input_tokens", sum(_count(step, n) for n in inputs)),
-            (f"{kind}_output_tokens", _count(step, "output_tokens")),
+        for name, n_tokens in (
+            (f"{kind}_input_tokens", sum(count_or_zero(step, n) for n in inputs)),
+            (f"{kind}_output_tokens", count_or_zero(step, "output_tokens")),
         ):
-            if count:
-                units[name] = units.get(name, 0) + count
+            if n_tokens:
+                units[name] = units.get(name, 0) + n_tokens
     return units
 
 

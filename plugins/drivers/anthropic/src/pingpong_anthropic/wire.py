@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-from pingpong import InvalidRequestError, Opaque
+from pingpong import Opaque
+from pingpong_wire import attached, attachment, json_text
+from pingpong_wire import object_from_json as parsed_object
 
 PROVIDER = "anthropic"
 
@@ -22,26 +23,6 @@ class WireError(ValueError):
     """Something on the wire is not what the protocol says; the message names the field, never its content."""
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise InvalidRequestError(f"A {type(value).__name__} among the request's options cannot be written as JSON.")
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
-_sorted_encoder = msgspec.json.Encoder(enc_hook=_plain, order="sorted")
-
-
-def json_bytes(value: Any) -> bytes:
-    """Compact JSON, keys in the order they were put in."""
-    return _encoder.encode(value)
-
-
-def json_text(value: Any) -> str:
-    """As `json_bytes`, as text."""
-    return _encoder.encode(value).decode()
-
-
 def object_from_json(data: bytes | str, what: str) -> dict[str, Any]:
     """
     The JSON object in `data`.
@@ -49,13 +30,7 @@ def object_from_json(data: bytes | str, what: str) -> dict[str, Any]:
     Raises:
         WireError: It is not JSON, or not an object.
     """
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise WireError(f"{what} is not valid JSON") from exc
-    if not isinstance(value, dict):
-        raise WireError(f"{what} is not a JSON object")
-    return value
+    return parsed_object(data, lambda fault: WireError(f"{what} {fault}"))
 
 
 def text_field(fields: Mapping[str, Any], name: str) -> str:
@@ -71,12 +46,9 @@ def text_field(fields: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def opaque_from_fields(fields: Mapping[str, Any], *known: str, is_sorted: bool = False) -> Opaque | None:
+def opaque_from_fields(fields: Mapping[str, Any], *known: str) -> Opaque | None:
     """What `known` leaves over, to be handed back unchanged; nulls are left out, None where nothing remains."""
-    rest = {name: value for name, value in fields.items() if value is not None and name not in known}
-    if not rest:
-        return None
-    return Opaque(PROVIDER, _sorted_encoder.encode(rest).decode() if is_sorted else json_text(rest))
+    return attachment(PROVIDER, {name: value for name, value in fields.items() if value is not None and name not in known})
 
 
 def fields_from_opaque(opaque: Opaque | None) -> dict[str, Any]:
@@ -86,14 +58,7 @@ def fields_from_opaque(opaque: Opaque | None) -> dict[str, Any]:
     Raises:
         InvalidRequestError: It bears this provider's name and does not hold a JSON object.
     """
-    if opaque is None or opaque.provider != PROVIDER:
-        return {}
-    try:
-        return object_from_json(opaque.json, "It")
-    except WireError as exc:
-        raise InvalidRequestError(
-            "An Opaque for anthropic does not hold a JSON object; pass back what the driver gave.", provider=PROVIDER
-        ) from exc
+    return attached(opaque, PROVIDER)
 
 
 def input_from_arguments(arguments: str) -> dict[str, Any]:
