@@ -74,7 +74,7 @@ def test_a_wrong_file_names_itself_the_key_and_the_fix(tmp_path: Path, text: str
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A missing or unreadable file is named with the reason."""
-    with pytest.raises(pp.ConfigError, match="none.toml: the configuration cannot be read"):
+    with pytest.raises(pp.ConfigError, match=r"none\.toml: the configuration cannot be read"):
         pp.Client.from_file(tmp_path / "none.toml")
     bad = tmp_path / "bad.toml"
     bad.write_bytes(b"\xff\xfe")

@@ -97,7 +97,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
     registry = pp.Registry(found=[fake_plugin("good", routers=[ROUTER])])
     with pytest.raises(pp.ConfigError, match="Did you mean 'mine'"):
         registry.record("routers", "mime")
-    with pytest.raises(pp.ConfigError, match="no driver named 'x'. Known: none"):
+    with pytest.raises(pp.ConfigError, match=r"no driver named 'x'\. Known: none"):
         registry.record("drivers", "x")
 
 

@@ -23,7 +23,7 @@ async def test_embed_gives_vectors_and_an_entry() -> None:
     assert entry.cost_usd == Decimal("0.00001")
     assert (entry.tenant, entry.user, entry.tags) == ("t", "u", {"k": "v"})
     assert reservation.held_usd == Decimal(sum(map(pp.estimate_text_tokens, request.inputs))) / 10**6
-    assert transport.requests[0][1].headers["authorization"] == "Bearer secret"
+    assert transport.requests[0][1].headers["authorization"] == "Bearer fake-secret"
 
 
 async def test_embed_takes_a_string_or_a_request_with_changes() -> None:

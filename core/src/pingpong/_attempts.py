@@ -39,6 +39,9 @@ from pingpong._requests import EmbedRequest, Request, estimate_text_tokens
 from pingpong._responses import FinishReason, Response, Usage
 from pingpong._wire import WireRequest, WireResponse, WireStream
 
+MIN_KEY_CHARS = 8
+"""A shorter key is no secret, and masking it would garble the message."""
+
 DRAIN_S = 0.2
 """How long a finished stream may take to end its body, so that its connection can be used again."""
 
@@ -306,7 +309,7 @@ class Attempts:
         if isinstance(error, ConnectionFailed) and not trip.events:
             trip.is_billed = False
         error.provider, error.model = error.provider or card.provider, error.model or card.model
-        for secret in trip.secrets:
+        for secret in (s for s in trip.secrets if len(s) >= MIN_KEY_CHARS):
             # Some providers repeat the key that they refuse.
             if secret and secret in error.message:
                 error.args = (error.message.replace(secret, "***"), *error.args[1:])

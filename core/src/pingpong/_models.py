@@ -53,7 +53,7 @@ def cards_of(record: DriverRecord) -> tuple[Card, ...]:
 
 @define(eq=False)
 class Models:
-    """Every model of one client. `problems` names the drivers whose cards could not be read."""
+    """Every model of one client. `problems` tells of drivers that are broken."""
 
     registry: Registry
     config: Config
@@ -108,7 +108,11 @@ class Models:
         """The way to a model; its driver is imported here, on first use."""
         if model_id not in self._targets:
             card = self.card(model_id)
-            self._targets[model_id] = Target(card, self.driver(card.provider), self.transport())
+            try:
+                self._targets[model_id] = Target(card, self.driver(card.provider), self.transport())
+            except PingPongError as error:
+                error.provider, error.model = card.provider, card.model
+                raise
         return self._targets[model_id]
 
     def driver(self, name: str) -> Driver:
@@ -125,8 +129,14 @@ class Models:
         return self._drivers[name]
 
     def drivers(self) -> tuple[Driver, ...]:
-        """Every driver that has cards."""
-        return tuple(self.driver(name) for name in dict.fromkeys(c.provider for c in self.cards))
+        """Every driver that has cards and can be made; the others are added to `problems`."""
+        made: list[Driver] = []
+        for name in dict.fromkeys(c.provider for c in self.cards):
+            try:
+                made.append(self.driver(name))
+            except PluginError as error:
+                self.problems.append(error)
+        return tuple(made)
 
     def _options(self, record: DriverRecord) -> DriverOptions:
         cls = self.registry.resolve("drivers", record.name, record.options)

@@ -231,6 +231,9 @@ def check_request(request: Request) -> None:
     Raises:
         InvalidRequestError: No message, only empty content, text that is not Unicode, or a part in a role that cannot hold it.
     """
+    cap = request.max_cost_usd
+    if cap is not None and not (cap.is_finite() and cap >= 0):
+        raise InvalidRequestError(f"max_cost_usd is {cap}; give an amount of US dollars, 0 or more.")
     if not request.messages:
         raise InvalidRequestError("The request has no messages; give at least one user message.")
     if not any(_has_content(p) for m in request.messages if m.role is not Role.system for p in m.parts):

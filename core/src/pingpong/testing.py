@@ -402,7 +402,7 @@ def fake_client(
 ) -> Client:
     """A client of fake drivers with a key, a fake clock and a fixed seed; `options` go to `Client`."""
     options.setdefault("clock", FakeClock())
-    options.setdefault("env", {"FAKE_KEY": "secret"})
+    options.setdefault("env", {"FAKE_KEY": "fake-secret"})
     options.setdefault("config", Config())
     registry = fake_registry([fake_card()] if cards is None else cards, plugins)
     return Client(registry=registry, transport=transport or FakeTransport(clock=options["clock"]), seed=1, **options)
