@@ -281,9 +281,10 @@ def test_wrong_key_model_and_body(url: str, client: openai.OpenAI) -> None:
     """A key called invalid, an unknown model, an empty conversation and a wrong role fail as they do at OpenAI."""
     with (
         openai.OpenAI(base_url=f"{url}/v1", api_key="invalid", max_retries=0) as stranger,
-        pytest.raises(openai.AuthenticationError),
+        pytest.raises(openai.AuthenticationError) as refused,
     ):
         stranger.chat.completions.create(model=MODEL, messages=ASK)
+    assert (refused.value.code, refused.value.type) == ("invalid_api_key", "invalid_request_error")
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="no-such-model", messages=ASK)
     with pytest.raises(openai.BadRequestError):
