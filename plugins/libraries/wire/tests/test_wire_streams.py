@@ -13,6 +13,7 @@ from pingpong import (
     FinishReason,
     MalformedResponse,
     Overloaded,
+    Response,
     ResponseTooLarge,
     SseEvent,
     StreamEnd,
@@ -22,7 +23,7 @@ from pingpong import (
     TextDelta,
     Usage,
 )
-from pingpong_wire import EventStream, SseOrJson
+from pingpong_wire import EventStream, SseOrJson, partial_answer
 
 
 class Words:
@@ -32,16 +33,16 @@ class Words:
     request_id: str | None = "req_1"
 
     def __init__(self) -> None:
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
 
     def take(self, event: SseEvent) -> Iterator[Event]:
         """What a word tells."""
         word = event.data.decode()
         if word == "begin":
-            self.usage = Usage(uncached_input_tokens=3)
+            self._usage = Usage(uncached_input_tokens=3)
             yield StreamStart("mine", "m")
         elif word == "stop":
-            yield StreamEnd(FinishReason.stop, usage=self.usage)
+            yield StreamEnd(FinishReason.stop, usage=self._usage)
             yield TextDelta(0, "after the end")
         elif word == "bad":
             yield TextDelta(0, "said before it broke")
@@ -55,6 +56,10 @@ class Words:
         """The wire needs its `stop`."""
         yield TextDelta(0, "last words")
         raise StreamTruncated("No stop came.")
+
+    def partial(self, told: Sequence[Event]) -> Response | None:
+        """What was told, with the usage that `begin` brought."""
+        return partial_answer(told, self._usage)
 
 
 def events_of(*chunks: bytes) -> list[Event]:

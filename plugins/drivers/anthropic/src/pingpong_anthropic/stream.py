@@ -8,7 +8,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from attrs import define, evolve, field
@@ -17,14 +17,15 @@ from pingpong import (
     Part,
     PartEnd,
     ReasoningDelta,
+    Response,
     SseEvent,
     StreamEnd,
     StreamStart,
     StreamTruncated,
     TextDelta,
     ToolCallDelta,
-    Usage,
 )
+from pingpong_wire import partial_answer
 
 from pingpong_anthropic.blocks import part_from_block
 from pingpong_anthropic.errors import error_from_body
@@ -70,11 +71,12 @@ class MessageReader:
         self._end: dict[str, Any] = {}
         self._rest: dict[str, Any] = {}
 
-    @property
-    def usage(self) -> Usage | None:
-        """Usage as far as it was told. The start counts hardly any output yet, so what it says is a lower bound."""
+    def partial(self, told: Sequence[Event]) -> Response | None:
+        """The answer so far. The start counts hardly any output yet, so the usage it tells is a lower bound."""
         usage = usage_from_wire(self._usage)
-        return usage if usage is None or self._is_usage_final else evolve(usage, is_estimated=True)
+        if usage is not None and not self._is_usage_final:
+            usage = evolve(usage, is_estimated=True)
+        return partial_answer(told, usage)
 
     def take(self, event: SseEvent) -> Iterator[Event]:
         """What one event tells; an error event is raised as its error."""

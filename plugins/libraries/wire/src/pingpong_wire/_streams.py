@@ -15,6 +15,7 @@ from pingpong import (
     Event,
     MalformedResponse,
     PingPongError,
+    Response,
     ResponseTooLarge,
     SseEvent,
     SseParser,
@@ -38,19 +39,24 @@ class Frames(Protocol):
 
 
 class StreamReader(Protocol):
-    """What one wire's events mean. `provider` and `request_id` go onto errors that lack them; `usage` is what was told so far."""
+    """What one wire's events mean. `provider` and `request_id` go onto errors that lack them."""
 
     provider: str
     request_id: str | None
-
-    @property
-    def usage(self) -> Usage | None: ...
 
     def take(self, event: SseEvent) -> Iterable[Event]:
         """What one framed event tells. Raises the error that it is, or that it breaks the protocol with."""
 
     def end(self) -> Iterable[Event]:
         """What the end of the body tells. Raises `StreamTruncated` where the wire has a mark that did not come."""
+
+    def partial(self, told: Sequence[Event]) -> Response | None:
+        """The answer so far, once the stream failed after telling these events."""
+
+
+def partial_answer(told: Sequence[Event], usage: Usage | None) -> Response | None:
+    """What the events tell, with the usage that the provider reported without an end to put it in; None where nothing came."""
+    return evolve(response_from_events(told), usage=usage) if told else None
 
 
 class SseOrJson:
@@ -152,6 +158,5 @@ class EventStream:
         self._is_over = True
         error.provider = error.provider or self._reader.provider
         error.request_id = error.request_id or self._reader.request_id
-        # What the provider said of usage counts even where no end repeats it.
-        error.partial = evolve(response_from_events(self._told), usage=self._reader.usage) if self._told else None
+        error.partial = self._reader.partial(self._told)
         self._told.append(StreamError(error, error.partial))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from pingpong import (
@@ -17,6 +17,7 @@ from pingpong import (
     Usage,
     response_from_events,
 )
+from pingpong_wire import partial_answer
 
 from pingpong_openai.chat.answer import WIRE, AnswerFold
 from pingpong_openai.chat.render import message_from_parts
@@ -100,10 +101,9 @@ class ChatReader:
         self._fold = CompletionFold(provider)
         self._is_started = False
 
-    @property
-    def usage(self) -> Usage | None:
-        """Usage as far as it was told."""
-        return self._fold.usage
+    def partial(self, told: Sequence[Event]) -> Response | None:
+        """The answer so far, with usage where it came."""
+        return partial_answer(told, self._fold.usage)
 
     def take(self, event: SseEvent) -> Iterator[Event]:
         """What one event tells; an error object is raised as its error."""

@@ -11,6 +11,7 @@ from pingpong import (
     PartEnd,
     Reasoning,
     ReasoningDelta,
+    Response,
     SseEvent,
     StreamStart,
     StreamTruncated,
@@ -20,6 +21,7 @@ from pingpong import (
     ToolCallDelta,
     Usage,
 )
+from pingpong_wire import partial_answer
 
 from pingpong_openai.errors import error_from_body, error_in
 from pingpong_openai.ids import given_id
@@ -136,9 +138,13 @@ class ResponsesReader:
     def __init__(self, provider: str, request_id: str | None) -> None:
         self.provider = provider
         self.request_id = request_id
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
         self._fold = ItemFold(provider)
         self._is_started = False
+
+    def partial(self, told: Sequence[Event]) -> Response | None:
+        """The answer so far, with usage where it came."""
+        return partial_answer(told, self._usage)
 
     def take(self, event: SseEvent) -> Iterator[Event]:
         """What one event tells; an error is raised."""
@@ -180,7 +186,7 @@ class ResponsesReader:
         if not self._is_started:
             self._is_started = True
             yield start_of(self.provider, body, self.request_id)
-        self.usage = usage_from_body(body) or self.usage
+        self._usage = usage_from_body(body) or self._usage
         if kind == "response.failed":
             raise error_from_body(self.provider, error_in(body.error), None)
         if kind in _TERMINAL:
