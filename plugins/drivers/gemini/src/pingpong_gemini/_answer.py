@@ -20,13 +20,13 @@ from pingpong import (
     PartEnd,
     Reasoning,
     ReasoningDelta,
-    Response,
     StreamEnd,
     StreamStart,
     Text,
     TextDelta,
     ToolCall,
     ToolCallDelta,
+    Usage,
 )
 
 from pingpong_gemini._errors import error_from_body
@@ -52,7 +52,6 @@ class Answer:
         self._model = ""
         self._response_id: str | None = None
         self._raw_finish: str | None = None
-        self._finish: FinishReason | None = None
         self._has_candidate = False
         self._is_blocked = False
         self._counts: Json = {}
@@ -67,6 +66,11 @@ class Answer:
     def has_candidate(self) -> bool:
         """Whether there is an answer at all, were it only the reason why there is none."""
         return self._has_candidate or self._is_blocked
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last counts that came."""
+        return usage_from_wire(self._counts)
 
     def take(self, document: object) -> list[Event]:
         """
@@ -178,27 +182,10 @@ class Answer:
         """The events that end the answer. Call it once, when no document follows."""
         events = self._end_text()
         has_calls = any(isinstance(part, ToolCall) for part in self._parts)
-        if self._is_blocked:
-            self._finish = FinishReason.content_filter
-        else:
-            self._finish = finish_from_wire(self._raw_finish or "", has_calls=has_calls)
-        return [*events, StreamEnd(self._finish, self._raw_finish, None, usage_from_wire(self._counts), opaque_of(self._rest))]
-
-    def response(self, raw: bytes | None = None) -> Response:
-        """The answer with its body, or what there is of it; before `end` it has no finish reason."""
-        open_part = () if self._open is None else (self._open("".join(self._pieces)),)
-        return Response(
-            provider=PROVIDER,
-            model=self._model,
-            response_id=self._response_id,
-            request_id=self._request_id,
-            parts=(*self._parts, *open_part),
-            finish_reason=self._finish,
-            raw_finish_reason=self._raw_finish if self._finish else None,
-            usage=usage_from_wire(self._counts),
-            opaque=opaque_of(self._rest) if self._finish else None,
-            raw=raw,
+        finish = (
+            FinishReason.content_filter if self._is_blocked else finish_from_wire(self._raw_finish or "", has_calls=has_calls)
         )
+        return [*events, StreamEnd(finish, self._raw_finish, None, self.usage, opaque_of(self._rest))]
 
 
 _DELTA: dict[type[Text | Reasoning], type[TextDelta | ReasoningDelta]] = {Text: TextDelta, Reasoning: ReasoningDelta}

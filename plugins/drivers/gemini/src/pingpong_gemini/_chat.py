@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+from attrs import evolve
 from pingpong import (
     Card,
     InvalidRequestError,
@@ -18,20 +20,23 @@ from pingpong import (
     WireRequest,
     WireResponse,
     events_from_response,
+    response_from_events,
     target_from_template,
 )
+from pingpong_wire import EventStream, json_bytes, object_from_json, parsed
 
 from pingpong_gemini._answer import Answer
 from pingpong_gemini._contents import contents_to_wire, messages_from_wire
 from pingpong_gemini._errors import REQUEST_ID, error_from_wire, error_to_wire
-from pingpong_gemini._json import PROVIDER, Json, camel, encode, json_value
+from pingpong_gemini._json import PROVIDER, Json, camel
 from pingpong_gemini._render import JSON_HEADERS, SSE_HEADERS, GeminiStreamRenderer, headers_of, response_to_wire
 from pingpong_gemini._settings import is_older, settings_from_wire, settings_to_wire
-from pingpong_gemini._stream import GeminiStreamDecoder
+from pingpong_gemini._stream import Frames, GeminiReader
 
 GENERATE_PATH = "/v1beta/models/{model}:generateContent"
 STREAM_PATH = "/v1beta/models/{model}:streamGenerateContent"
 REQUEST_HEADERS = {"content-type": "application/json"}
+_DOCUMENT = msgspec.json.Decoder()
 
 
 def request_body(request: Request, model: str) -> Json:
@@ -51,13 +56,9 @@ def body_object(wire: WireRequest) -> Json:
     Raises:
         InvalidRequestError: It is no JSON object.
     """
-    try:
-        value = json_value(wire.body)
-    except ValueError as exc:
-        raise InvalidRequestError("Invalid JSON payload received: the body is not JSON.") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequestError("Invalid JSON payload received: the body is no object.")
-    return camel(value)
+    return camel(
+        object_from_json(wire.body, lambda fault: InvalidRequestError(f"Invalid JSON payload received: the body {fault}."))
+    )
 
 
 def request_from_body(body: Json) -> Request:
@@ -78,10 +79,9 @@ def answer_document(wire: WireResponse) -> Any:
     Raises:
         MalformedResponse: It is not JSON.
     """
-    try:
-        return json_value(wire.body)
-    except ValueError as exc:
-        raise MalformedResponse("Gemini's answer is not JSON.", provider=PROVIDER, status=wire.status) from exc
+    return parsed(
+        wire.body, _DOCUMENT, lambda fault: MalformedResponse(f"Gemini's answer {fault}.", provider=PROVIDER, status=wire.status)
+    )
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class ChatCodec:
         target = target_from_template(self.path, model=card.model)
         if self.path == STREAM_PATH:
             target += "?alt=sse"
-        return WireRequest("POST", target, REQUEST_HEADERS, encode(request_body(request, card.model)))
+        return WireRequest("POST", target, REQUEST_HEADERS, json_bytes(request_body(request, card.model)))
 
     def decode(self, wire: WireResponse) -> Response:
         """
@@ -108,24 +108,24 @@ class ChatCodec:
         if self.path == STREAM_PATH:
             return self._decode_stream(wire)
         answer = Answer(wire.headers.get(REQUEST_ID))
-        answer.take(answer_document(wire))
+        events = answer.take(answer_document(wire))
         if not answer.has_candidate:
             raise MalformedResponse(
                 "Gemini's answer has no candidate and no reason for it.", provider=PROVIDER, status=wire.status
             )
-        answer.end()
-        return answer.response(wire.body)
+        return evolve(response_from_events([*events, *answer.end()]), raw=wire.body)
 
     def _decode_stream(self, wire: WireResponse) -> Response:
         decoder = self.stream_decoder(wire.headers)
-        for event in (*decoder.feed(wire.body), *decoder.close()):
-            if isinstance(event, StreamError):
-                raise event.error
-        return decoder.answer.response(wire.body)
+        events = [*decoder.feed(wire.body), *decoder.close()]
+        if isinstance(last := events[-1], StreamError):
+            raise last.error
+        return evolve(response_from_events(events), raw=wire.body)
 
-    def stream_decoder(self, headers: Mapping[str, str]) -> GeminiStreamDecoder:
+    def stream_decoder(self, headers: Mapping[str, str]) -> EventStream:
         """A fresh decoder for one streamed body."""
-        return GeminiStreamDecoder(headers)
+        frames = Frames()
+        return EventStream(GeminiReader(headers.get(REQUEST_ID), frames), frames)
 
     def error(self, wire: WireResponse) -> PingPongError:
         """The error that an answer means, whatever its status and body."""

@@ -19,8 +19,9 @@ from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 from pingpong import InvalidRequestError, Message, Opaque, Part, Reasoning, Request, Role, Text, ToolCall, ToolCallResponse
+from pingpong_wire import json_text
 
-from pingpong_gemini._json import PROVIDER, Json, attached, camel, json_text, opaque_of
+from pingpong_gemini._json import PROVIDER, Json, attached, camel, opaque_of
 from pingpong_gemini._parts import part_from_wire, part_to_wire
 
 UNSIGNED = "skip_thought_signature_validator"

@@ -18,10 +18,11 @@ from pingpong import (
     WireResponse,
     target_from_template,
 )
+from pingpong_wire import json_bytes
 
 from pingpong_gemini._chat import REQUEST_HEADERS, answer_document, body_object, request_body, request_from_body
 from pingpong_gemini._errors import REQUEST_ID, error_from_body, error_from_wire, error_to_wire
-from pingpong_gemini._json import PROVIDER, camel, encode
+from pingpong_gemini._json import PROVIDER, camel
 from pingpong_gemini._render import JSON_HEADERS, headers_of
 
 COUNT_PATH = "/v1beta/models/{model}:countTokens"
@@ -33,7 +34,7 @@ class CountCodec:
     def encode(self, request: Request, card: Card, *, is_stream: bool) -> WireRequest:
         """The HTTP request. Raises as the chat endpoints do."""
         body = {"generateContentRequest": {"model": f"models/{card.model}", **request_body(request, card.model)}}
-        return WireRequest("POST", target_from_template(COUNT_PATH, model=card.model), REQUEST_HEADERS, encode(body))
+        return WireRequest("POST", target_from_template(COUNT_PATH, model=card.model), REQUEST_HEADERS, json_bytes(body))
 
     def decode(self, wire: WireResponse) -> TokenCount:
         """
@@ -79,7 +80,7 @@ class CountDialect:
             "totalTokens": response.input_tokens,
             "promptTokensDetails": [{"modality": "TEXT", "tokenCount": response.input_tokens}],
         }
-        return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), encode(body))
+        return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), json_bytes(body))
 
     def stream_renderer(self, parsed: Parsed[Any] | None = None) -> NoReturn:
         """Counts are not streamed."""

@@ -26,10 +26,11 @@ from pingpong import (
     WireResponse,
     target_from_template,
 )
+from pingpong_wire import json_bytes
 
 from pingpong_gemini._chat import REQUEST_HEADERS, answer_document, body_object
 from pingpong_gemini._errors import REQUEST_ID, error_from_body, error_from_wire, error_to_wire
-from pingpong_gemini._json import PROVIDER, Json, camel, encode
+from pingpong_gemini._json import PROVIDER, Json, camel
 from pingpong_gemini._render import JSON_HEADERS, headers_of
 from pingpong_gemini._usage import usage_from_wire, usage_to_wire
 
@@ -63,7 +64,7 @@ class EmbedCodec:
         ]
         path = self.path if len(bodies) == 1 else BATCH_PATH
         body = bodies[0] if path == EMBED_PATH else {"requests": bodies}
-        return WireRequest("POST", target_from_template(path, model=card.model), REQUEST_HEADERS, encode(body))
+        return WireRequest("POST", target_from_template(path, model=card.model), REQUEST_HEADERS, json_bytes(body))
 
     def decode(self, wire: WireResponse) -> EmbedResponse:
         """
@@ -137,7 +138,7 @@ class EmbedDialect:
         body: Json = {"embedding": embeddings[0]} if is_single else {"embeddings": embeddings}
         if response.usage is not None:
             body["usageMetadata"] = usage_to_wire(response.usage)
-        return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), encode(body))
+        return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), json_bytes(body))
 
     def stream_renderer(self, parsed: Parsed[Any] | None = None) -> NoReturn:
         """Embeddings are not streamed."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pingpong import (
@@ -36,11 +35,10 @@ from pingpong import (
     UnknownModelError,
     WireResponse,
 )
+from pingpong_wire import class_of_code, class_of_status, json_bytes, json_or_none, retry_after_s, shortened
 
-from pingpong_gemini._json import PROVIDER, Json, camel, encode, json_value
+from pingpong_gemini._json import PROVIDER, Json, camel
 
-MAX_RETRY_AFTER_S = 86400.0
-_MAX_MESSAGE_CHARS = 500
 _TYPE = "type.googleapis.com/google.rpc."
 _JSON_HEADERS = {"content-type": "application/json; charset=UTF-8"}
 REQUEST_ID = "x-goog-request-id"
@@ -50,6 +48,11 @@ _TOO_LONG = "The input token count"
 
 _BLOCK_REASONS = frozenset({"SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"})
 """Members of `PromptFeedback.BlockReason`, when they come as the reason of an error."""
+
+_OF_REASON: dict[str, type[PingPongError]] = {
+    "API_KEY_INVALID": AuthenticationError,
+    **dict.fromkeys(_BLOCK_REASONS, ContentPolicyError),
+}
 
 _KEY = re.compile(r"(api_key:|AIza|AQ\.)[\w.-]+")
 """Google repeats the key in some messages ("Consumer 'api_key:…' has been suspended")."""
@@ -69,21 +72,6 @@ _OF_NAME: dict[str, type[PingPongError]] = {
     "INTERNAL": ServerError,
     "UNKNOWN": ServerError,
     "DATA_LOSS": ServerError,
-}
-
-_OF_STATUS: dict[int, type[PingPongError]] = {
-    401: AuthenticationError,
-    402: QuotaExhausted,
-    403: PermissionDenied,
-    404: NotFoundError,
-    408: ProviderTimeout,
-    409: ConflictError,
-    413: ContextLengthExceeded,
-    429: RateLimited,
-    499: ProviderTimeout,
-    503: Overloaded,
-    504: ProviderTimeout,
-    529: Overloaded,
 }
 
 _STATUS_NAME = {
@@ -122,11 +110,7 @@ _STATUS_OF_CLASS: tuple[tuple[type[PingPongError], int], ...] = (
 
 def error_from_wire(wire: WireResponse) -> PingPongError:
     """The error that an answer means, whatever its status and body."""
-    try:
-        document = json_value(wire.body)
-    except ValueError:
-        document = None
-    return error_from_body(document, status=wire.status, headers=wire.headers)
+    return error_from_body(json_or_none(wire.body), status=wire.status, headers=wire.headers)
 
 
 def error_from_body(document: object, *, status: int | None, headers: Mapping[str, str]) -> PingPongError:
@@ -163,10 +147,9 @@ def error_from_body(document: object, *, status: int | None, headers: Mapping[st
 
 
 def _class(status: int | None, name: str | None, reason: str | None, details: list[Json], message: str) -> type[PingPongError]:
-    if reason == "API_KEY_INVALID":
-        return AuthenticationError
-    if reason in _BLOCK_REASONS:
-        return ContentPolicyError
+    known = class_of_code(_OF_REASON, reason)
+    if known is not None:
+        return known
     if message.startswith(_TOO_LONG):
         return ContextLengthExceeded
     if status == 402 or (status == 429 and _is_quota_spent(details)):
@@ -175,7 +158,8 @@ def _class(status: int | None, name: str | None, reason: str | None, details: li
         return _OF_NAME[name]
     if status is None or status < 400:
         return MalformedResponse if name is None else InvalidRequestError
-    return _OF_STATUS.get(status) or (ServerError if status >= 500 else InvalidRequestError)
+    # 499 is how Google's gateways write CANCELLED (https://cloud.google.com/apis/design/errors#handling_errors).
+    return ProviderTimeout if status == 499 else class_of_status(status)
 
 
 def _is_quota_spent(details: list[Json]) -> bool:
@@ -197,34 +181,14 @@ def _message(status: int | None, message: str) -> str:
             if status
             else "Gemini reported an error without a message."
         )
-    return text if len(text) <= _MAX_MESSAGE_CHARS else text[: _MAX_MESSAGE_CHARS - 1] + "…"
+    return shortened(text)
 
 
 def _retry_after_s(details: list[Json], headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, >= 0, at most a day: `RetryInfo`, else the headers; None for none and for garbage."""
     delay = str(_detail(details, "RetryInfo").get("retryDelay", ""))
-    if delay.endswith("s") and (seconds := _number(delay[:-1])) is not None:
-        return min(seconds, MAX_RETRY_AFTER_S)
-    if (millis := _number(headers.get("retry-after-ms", ""))) is not None:
-        return min(millis / 1000, MAX_RETRY_AFTER_S)
-    value = headers.get("retry-after", "")
-    seconds = _number(value)
-    if seconds is None:
-        seconds = _seconds_until(value, headers.get("date", ""))
-    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_S)
-
-
-def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text.strip()) else None
-
-
-def _seconds_until(then: str, now: str) -> float | None:
-    """Seconds between two HTTP dates, the second being the answer's own `date`, as codecs have no clock."""
-    try:
-        seconds = (parsedate_to_datetime(then) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return seconds if seconds >= 0 else None
+    told = retry_after_s({"retry-after": delay.removesuffix("s")}) if delay.endswith("s") else None
+    return retry_after_s(headers) if told is None else told
 
 
 def status_body(error: PingPongError) -> Json:
@@ -256,4 +220,4 @@ def error_to_wire(error: PingPongError) -> WireResponse:
     """The answer that tells an error as the API does."""
     body = status_body(error)
     headers = {**_JSON_HEADERS, **({REQUEST_ID: error.request_id} if error.request_id else {})}
-    return WireResponse(body["error"]["code"], headers, encode(body))
+    return WireResponse(body["error"]["code"], headers, json_bytes(body))

@@ -7,41 +7,20 @@ Source: https://protobuf.dev/programming-guides/json/
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-from pingpong import InvalidRequestError, Opaque
+from pingpong import Opaque
+from pingpong_wire import attached as fields_attached
+from pingpong_wire import attachment, bytes_from_base64
 
 PROVIDER = "gemini"
 """The driver's name, and the mark on every `Opaque` it writes."""
 
 Json = dict[str, Any]
 
-encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
-
-
-def json_text(value: object) -> str:
-    """Compact JSON text, keys in their own order."""
-    return encode(value).decode()
-
-
-def json_value(data: bytes | str) -> Any:
-    """
-    The value of a JSON document.
-
-    Raises:
-        ValueError: It is not JSON, or not UTF-8.
-    """
-    try:
-        return _decode(data)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
 
 
 def camel(value: object) -> Json:
@@ -55,7 +34,7 @@ def camel(value: object) -> Json:
 
 def opaque_of(value: Json) -> Opaque | None:
     """An attachment that holds the object; None for an empty one."""
-    return Opaque(PROVIDER, json_text(value)) if value else None
+    return attachment(PROVIDER, value)
 
 
 def attached(opaque: Opaque | None) -> Json:
@@ -65,15 +44,7 @@ def attached(opaque: Opaque | None) -> Json:
     Raises:
         InvalidRequestError: It bears this driver's name and is no JSON object.
     """
-    if opaque is None or opaque.provider != PROVIDER:
-        return {}
-    try:
-        value = json_value(opaque.json)
-    except ValueError as exc:
-        raise InvalidRequestError("An opaque attachment for gemini is not JSON; leave it as the driver wrote it.") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequestError("An opaque attachment for gemini is no JSON object; leave it as the driver wrote it.")
-    return value
+    return fields_attached(opaque, PROVIDER)
 
 
 def patched(part: Json, patch: Mapping[str, Any]) -> Json:
@@ -92,7 +63,7 @@ def patched(part: Json, patch: Mapping[str, Any]) -> Json:
     return out
 
 
-def bytes_from_base64(text: object) -> bytes:
+def bytes_from_wire(text: object) -> bytes:
     """
     Bytes of base64 text in either alphabet, padded or not: answers use the standard one, Google's clients the URL-safe one.
 
@@ -102,15 +73,7 @@ def bytes_from_base64(text: object) -> bytes:
     if not isinstance(text, str):
         raise ValueError("not base64 text")
     plain = text.translate(_STANDARD)
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error as exc:
-        raise ValueError("not base64 text") from exc
+    return bytes_from_base64(plain + "=" * (-len(plain) % 4), ValueError)
 
 
 _STANDARD = str.maketrans("-_", "+/")
-
-
-def base64_text(data: bytes) -> str:
-    """Standard base64 with padding."""
-    return base64.b64encode(data).decode()

@@ -11,33 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pingpong import (
-    Audio,
-    File,
-    Image,
-    InvalidRequestError,
-    Opaque,
-    Part,
-    Reasoning,
-    Text,
-    ToolCall,
-    ToolCallResponse,
-    UnsupportedParameter,
-    text_of,
-)
+from pingpong import Audio, File, Image, InvalidRequestError, Opaque, Part, Reasoning, Text, ToolCall, ToolCallResponse, text_of
+from pingpong_wire import base64_text, json_or_none, json_text, object_from_json, refuse_opaque
 
-from pingpong_gemini._json import (
-    PROVIDER,
-    Json,
-    attached,
-    base64_text,
-    bytes_from_base64,
-    camel,
-    json_text,
-    json_value,
-    opaque_of,
-    patched,
-)
+from pingpong_gemini._json import PROVIDER, Json, attached, bytes_from_wire, camel, opaque_of, patched
 
 Media = Image | Audio | File
 _KINDS = ("functionCall", "functionResponse", "inlineData", "fileData")
@@ -123,7 +100,7 @@ def _result_media(value: object) -> Media:
 
 def _media_from_wire(kind: str, media: Json, rest: Json) -> Media:
     media_type = media.pop("mimeType", None)
-    data = bytes_from_base64(media.pop("data")) if kind == "inlineData" else None
+    data = bytes_from_wire(media.pop("data")) if kind == "inlineData" else None
     url = _string(media.pop("fileUri")) if kind == "fileData" else None
     opaque = opaque_of({**rest, kind: media} if media else rest)
     group = _string(media_type or "").partition("/")[0]
@@ -173,13 +150,8 @@ def part_to_wire(part: Part, *, is_drop: bool = False) -> Json | None:
 def _opaque_to_wire(part: Opaque, *, is_drop: bool) -> Json | None:
     if part.provider == PROVIDER:
         return attached(part)
-    if is_drop:
-        return None
-    raise UnsupportedParameter(
-        f"The conversation holds a part that only {part.provider} understands; "
-        'go on with that provider, or set on_unsupported="drop" to leave it out.',
-        provider=PROVIDER,
-    )
+    refuse_opaque(part, PROVIDER, is_drop=is_drop)
+    return None
 
 
 def arguments_object(call: ToolCall) -> Json:
@@ -189,13 +161,9 @@ def arguments_object(call: ToolCall) -> Json:
     Raises:
         InvalidRequestError: They are not a JSON object.
     """
-    try:
-        value = json_value(call.arguments)
-    except ValueError as exc:
-        raise InvalidRequestError(f"The arguments of the call of {call.name!r} are not JSON; Gemini takes an object.") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequestError(f"The arguments of the call of {call.name!r} are no JSON object.")
-    return value
+    return object_from_json(
+        call.arguments, lambda fault: InvalidRequestError(f"What the call of {call.name!r} takes {fault}, which Gemini wants.")
+    )
 
 
 def _result_to_wire(part: ToolCallResponse, patch: Json) -> Json:
@@ -220,10 +188,7 @@ def _response_to_wire(part: ToolCallResponse, *, is_object: bool) -> Json:
     """`output` and `error` are the keys that the API documents for a tool's answer and its failure."""
     text = text_of(part.parts)
     if is_object and not part.is_error:
-        try:
-            value = json_value(text)
-        except ValueError:
-            value = None
+        value = json_or_none(text)
         if isinstance(value, dict):
             return value
     if part.is_error:

@@ -23,10 +23,11 @@ from pingpong import (
     Usage,
     WireResponse,
 )
+from pingpong_wire import json_bytes
 
 from pingpong_gemini._errors import REQUEST_ID, status_body
 from pingpong_gemini._finish import block_word, finish_to_wire
-from pingpong_gemini._json import Json, attached, camel, encode
+from pingpong_gemini._json import Json, attached, camel
 from pingpong_gemini._parts import part_to_wire
 from pingpong_gemini._usage import usage_to_wire
 
@@ -42,7 +43,7 @@ def response_to_wire(response: Response) -> WireResponse:
     parts = [wire for part in response.parts if (wire := part_to_wire(part, is_drop=True)) is not None]
     has_calls = any(isinstance(part, ToolCall) for part in response.parts)
     body = {**_last_document(end, parts, has_calls=has_calls), **_names(response.model, response.response_id)}
-    return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), encode(body))
+    return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), json_bytes(body))
 
 
 def headers_of(request_id: str | None, headers: Json) -> Json:
@@ -124,7 +125,7 @@ class GeminiStreamRenderer:
         return self._frame({"candidates": [candidate], **self._names}, is_last=False)
 
     def _frame(self, document: Json, *, is_last: bool) -> bytes:
-        data = encode(document)
+        data = json_bytes(document)
         if self._is_sse:
             return b"data: " + data + b"\r\n\r\n"
         before, self._is_first = (b"[" if self._is_first else b",\r\n"), False

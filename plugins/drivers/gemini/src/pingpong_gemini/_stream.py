@@ -8,87 +8,77 @@ reason, or an array without its bracket, is a truncated stream.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pingpong import (
-    MAX_EVENT_BYTES,
-    Event,
-    JsonArrayParser,
-    MalformedResponse,
-    PingPongError,
-    ResponseTooLarge,
-    SseParser,
-    StreamError,
-    StreamTruncated,
-)
+import msgspec
+from attrs import evolve
+from pingpong import Event, JsonArrayParser, MalformedResponse, Response, SseEvent, StreamTruncated, response_from_events
+from pingpong_wire import SseOrJson, parsed
 
 from pingpong_gemini._answer import Answer
-from pingpong_gemini._errors import REQUEST_ID
-from pingpong_gemini._json import PROVIDER, json_value
+from pingpong_gemini._json import PROVIDER
 
 _MAX_TAIL_BYTES = 64 * 1024
 _BLANK = b" \t\r\n\xef\xbb\xbf"
+_DOCUMENT = msgspec.json.Decoder()
+ARRAY_END = SseEvent("array end", b"")
+"""What the frames of an array tell after its last element."""
 
 
-class GeminiStreamDecoder:
-    """Events out of one streamed body. The framing is told by its first character, whatever the headers say."""
+class GeminiReader:
+    """What the documents of one stream tell; see `pingpong_wire.StreamReader`."""
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self.answer = Answer(headers.get(REQUEST_ID))
-        self._frames: _Sse | _Array | _Document | None = None
-        self._is_done = False
+    provider = PROVIDER
 
-    def feed(self, chunk: bytes) -> Sequence[Event]:
-        """Events that this chunk completes."""
-        if self._is_done:
-            return ()
-        if self._frames is None:
-            begin = chunk.lstrip(_BLANK)
-            if not begin:
+    def __init__(self, request_id: str | None, frames: Frames) -> None:
+        self.request_id = request_id
+        self._answer = Answer(request_id)
+        self._frames = frames
+
+    def partial(self, told: Sequence[Event]) -> Response:
+        """The answer so far, be it empty."""
+        return evolve(response_from_events(told), provider=PROVIDER, usage=self._answer.usage)
+
+    def take(self, event: SseEvent) -> Sequence[Event]:
+        """What one document, or the end of the array, tells. Raises as `Answer.take`."""
+        if event is ARRAY_END:
+            return self._answer.end() if self._answer.is_finished else ()
+        return self._answer.take(parsed(event.data, _DOCUMENT, _malformed))
+
+    def end(self) -> Sequence[Event]:
+        """The end of the answer, where a finish reason came and nothing is left open."""
+        if self._answer.is_finished and not self._frames.is_array:
+            return self._answer.end()
+        raise StreamTruncated("The stream ended before Gemini said why the answer ends.")
+
+
+def _malformed(fault: str) -> MalformedResponse:
+    return MalformedResponse(f"An event of Gemini's stream {fault}.", provider=PROVIDER)
+
+
+class Frames:
+    """Documents out of a body. The framing is told by its first character, whatever the headers say."""
+
+    def __init__(self) -> None:
+        self._inner: _Sse | _Array | None = None
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the body is a JSON array."""
+        return isinstance(self._inner, _Array)
+
+    def feed(self, chunk: bytes) -> Sequence[SseEvent]:
+        """Documents that this chunk completes; `ARRAY_END` after the last of an array."""
+        if self._inner is None:
+            chunk = chunk.lstrip(_BLANK)
+            if not chunk:
                 return ()
-            self._frames = _Array() if begin[:1] == b"[" else _Document() if begin[:1] == b"{" else _Sse()
-            chunk = begin
-        events: list[Event] = []
-        try:
-            for document in self._frames.feed(chunk):
-                events += self.answer.take(_parsed(document))
-            if self._frames.is_closed and self.answer.is_finished:
-                events += self._end()
-        except PingPongError as exc:
-            events.append(self._failed(exc))
-        return events
+            self._inner = _Array() if chunk.startswith(b"[") else _Sse()
+        return self._inner.feed(chunk)
 
-    def close(self) -> Sequence[Event]:
-        """The body ended: `StreamEnd` after a finish reason, else one `StreamError`; nothing after a terminal event."""
-        if self._is_done:
-            return ()
-        events: list[Event] = []
-        try:
-            if self._frames is not None:
-                for document in self._frames.close():
-                    events += self.answer.take(_parsed(document))
-        except PingPongError as exc:
-            return [*events, self._failed(exc)]
-        if self.answer.is_finished and not isinstance(self._frames, _Array):
-            return [*events, *self._end()]
-        return [*events, self._failed(StreamTruncated("The stream ended before Gemini said why the answer ends."))]
-
-    def _end(self) -> list[Event]:
-        self._is_done = True
-        return self.answer.end()
-
-    def _failed(self, error: PingPongError) -> StreamError:
-        self._is_done = True
-        error.provider = PROVIDER
-        error.partial = self.answer.response()
-        return StreamError(error, error.partial)
-
-
-def _parsed(document: bytes) -> object:
-    try:
-        return json_value(document)
-    except ValueError as exc:
-        raise MalformedResponse("An event of Gemini's stream is not JSON.") from exc
+    def close(self) -> Sequence[SseEvent]:
+        """A document that only the end of the body completes."""
+        return () if self._inner is None else self._inner.close()
 
 
 class _Sse:
@@ -97,14 +87,12 @@ class _Sse:
     so what follows the last event is kept until the body ends.
     """
 
-    is_closed = False
-
     def __init__(self) -> None:
-        self._parser = SseParser()
+        self._parser = SseOrJson()
         self._tail = bytearray()
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        events = [event.data for event in self._parser.feed(chunk)]
+    def feed(self, chunk: bytes) -> Sequence[SseEvent]:
+        events = self._parser.feed(chunk)
         if events:
             at = max(chunk.rfind(b"\n{"), chunk.rfind(b"\r{"))
             self._tail = bytearray(chunk[at:] if at >= 0 else b"")
@@ -112,41 +100,24 @@ class _Sse:
             self._tail += chunk[:_MAX_TAIL_BYTES]
         return events
 
-    def close(self) -> list[bytes]:
+    def close(self) -> Sequence[SseEvent]:
+        if whole := self._parser.close():
+            return whole
         tail = bytes(self._tail).strip(_BLANK)
-        return [tail] if tail.startswith(b"{") and tail.endswith(b"}") else []
+        return (SseEvent("message", tail),) if tail.startswith(b"{") and tail.endswith(b"}") else ()
 
 
 class _Array:
-    """Elements of the array."""
+    """Elements of the array, and its end."""
 
     def __init__(self) -> None:
         self._parser = JsonArrayParser()
 
-    @property
-    def is_closed(self) -> bool:
-        return self._parser.is_closed
+    def feed(self, chunk: bytes) -> Sequence[SseEvent]:
+        if self._parser.is_closed:
+            return ()
+        events = [SseEvent("message", element) for element in self._parser.feed(chunk)]
+        return [*events, ARRAY_END] if self._parser.is_closed else events
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        return self._parser.feed(chunk)
-
-    def close(self) -> list[bytes]:
-        return []
-
-
-class _Document:
-    """One JSON document instead of a stream: an error, as a rule."""
-
-    is_closed = False
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, chunk: bytes) -> list[bytes]:
-        self._body += chunk
-        if len(self._body) > MAX_EVENT_BYTES:
-            raise ResponseTooLarge(f"The answer is larger than {MAX_EVENT_BYTES} bytes; the stream was closed.")
-        return []
-
-    def close(self) -> list[bytes]:
-        return [bytes(self._body)]
+    def close(self) -> Sequence[SseEvent]:
+        return ()

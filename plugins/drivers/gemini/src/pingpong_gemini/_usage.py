@@ -8,7 +8,11 @@ Source: `UsageMetadata` in google/ai/generativelanguage/v1beta/generative_servic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pingpong import Usage
+from pingpong_wire import count_or_zero, usage_or_none
 
 from pingpong_gemini._json import Json, camel
 
@@ -22,15 +26,16 @@ KNOWN = frozenset((*_COUNTS, *_DETAILS, "totalTokenCount"))
 def usage_from_wire(value: object) -> Usage | None:
     """The usage; None where the provider reports none, or counts that cannot be (negative, no integer, more cached than read)."""
     meta = camel(value)
-    if not any(name in meta for name in _COUNTS):
-        return None
-    prompt, cached, candidates, thoughts, tool_use = (_count(meta.get(name)) for name in _COUNTS)
+    return usage_or_none(meta, _usage) if any(name in meta for name in _COUNTS) else None
+
+
+def _usage(meta: Mapping[str, Any]) -> Usage:
+    prompt, cached, candidates, thoughts, tool_use = (count_or_zero(meta, name) for name in _COUNTS)
     prompt_audio, cached_audio, output_audio, tool_audio = (_audio_tokens(meta.get(name)) for name in _DETAILS)
     input_audio = max(min(prompt_audio - cached_audio, prompt - cached), 0) + tool_audio
-    counts = (prompt, cached, candidates, thoughts, tool_use, prompt_audio, cached_audio, output_audio, tool_audio)
     uncached, visible = prompt - cached + tool_use - input_audio, candidates - output_audio
-    if min(*counts, uncached, visible, prompt - cached) < 0:
-        return None
+    if min(uncached, visible, prompt - cached) < 0:
+        raise ValueError("a part is larger than its total")
     return Usage(
         uncached_input_tokens=uncached,
         cache_read_tokens=cached,
@@ -41,17 +46,10 @@ def usage_from_wire(value: object) -> Usage | None:
     )
 
 
-def _count(value: object) -> int:
-    """The count; 0 where the wire leaves it out, -1 for what is no count."""
-    if value is None:
-        return 0
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
-
-
 def _audio_tokens(details: object) -> int:
     if not isinstance(details, list):
         return 0
-    return sum(_count(d.get("tokenCount")) for d in map(camel, details) if d.get("modality") in _AUDIO)
+    return sum(count_or_zero(d, "tokenCount") for d in map(camel, details) if d.get("modality") in _AUDIO)
 
 
 def usage_to_wire(usage: Usage) -> Json:
