@@ -51,7 +51,8 @@ def test_the_hook_returns_the_record() -> None:
 def test_every_endpoint_of_the_record_is_made(driver: Driver, card: Card) -> None:
     """The driver's endpoints are the record's, in its order, and requests go to the declared paths."""
     assert tuple(e.record for e in driver.endpoints) == RECORD.endpoints
-    wire: WireRequest = driver.endpoints[0].codec.encode(Request("hi"), card, is_stream=False)
+    chat: Any = driver.endpoints[0]
+    wire: WireRequest = chat.codec.encode(Request("hi"), card, is_stream=False)
     assert params_from_path(RECORD.endpoints[0].path, wire.path) == {"model": card.model}
     assert (wire.method, wire.headers["content-type"]) == ("POST", "application/json")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -41,7 +42,8 @@ from pingpong import (
 from pingpong_gemini.driver import make
 from pingpong_gemini.plugin import RECORD
 
-CHAT, STREAM = make(RECORD, DriverOptions(), {}).endpoints[:2]
+ENDPOINTS: Any = make(RECORD, DriverOptions(), {}).endpoints
+CHAT, STREAM = ENDPOINTS[:2]
 CARD = Card(provider="gemini", model="gemini-3.6-flash", endpoints=("generateContent",))
 PATH = "/v1beta/models/m:streamGenerateContent"
 
@@ -66,7 +68,7 @@ def _call_without_id(name: str, text: str, index: int) -> ToolCall:
     return ToolCall(f"call_{index}", name, text, Opaque("gemini", '{"functionCall":{"id":null}}'))
 
 
-def _canonical(parts: list[Part]) -> tuple[Part, ...]:
+def _canonical(parts: Sequence[Part]) -> tuple[Part, ...]:
     """The parts as this wire would have them: texts that would run together are left out, ids named by position."""
     out: list[Part] = []
     for part in parts:

@@ -194,9 +194,10 @@ def test_what_a_client_sends_comes_out_unchanged(
 def test_a_changed_answer_of_a_tool_changes_the_wire(parsed: Callable[[object], Request], body_of: Callable[..., Any]) -> None:
     """The canonical text wins over the form in which an answer once came."""
     contents = [{"role": "user", "parts": [{"functionResponse": {"id": "a", "name": "f", "response": {"n": 1}}}]}]
-    message = parsed({"contents": contents}).messages[0]
+    (given,) = parsed({"contents": contents}).messages[0].parts
+    assert isinstance(given, ToolCallResponse)
     for text, response in (('{"n":2}', {"n": 2}), ("plain", {"output": "plain"})):
-        part = evolve(message.parts[0], parts=(Text(text),))
+        part = evolve(given, parts=(Text(text),))
         body = body_of(Request(Message(Role.tool, (part,))))
         assert body["contents"][0]["parts"][0]["functionResponse"]["response"] == response
 

@@ -117,11 +117,11 @@ BOTH_WAYS: dict[str, tuple[Request, dict[str, Any]]] = {
         },
     ),
     **{
-        f"tool choice {mode}": (
-            Request("hi", tool_choice=ToolChoice(mode)),
+        f"tool choice {choice.mode}": (
+            Request("hi", tool_choice=choice),
             {"contents": [HI], "toolConfig": {"functionCallingConfig": {"mode": word}}},
         )
-        for mode, word in (("auto", "AUTO"), ("none", "NONE"), ("required", "ANY"))
+        for choice, word in ((ToolChoice("auto"), "AUTO"), (ToolChoice("none"), "NONE"), (ToolChoice("required"), "ANY"))
     },
     "schema": (
         Request("hi", output_schema=OutputSchema(SCHEMA)),

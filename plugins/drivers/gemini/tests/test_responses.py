@@ -213,6 +213,33 @@ def test_the_first_candidate_is_the_answer(endpoint: Callable[[str], Any]) -> No
     assert response.text == "a"
 
 
+def test_further_candidates_are_kept(decode: Callable[..., Response], body_of: Callable[..., Any]) -> None:
+    """Each is an opaque part after the answer's own, comes back from the dialect, and is never said to a model again."""
+    body = _body({"text": "a"})
+    parts = [{"text": "b", "thoughtSignature": "c2ln"}, {"functionCall": {"name": "f", "args": {}}}]
+    further = {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "index": 1, "avgLogprobs": -0.5}
+    body["candidates"] += [{"index": 2, "finishReason": "SAFETY"}, further]
+    response = decode(body)
+    assert response.parts == (
+        Text("a"),
+        Opaque("gemini", json.dumps({"candidate": further}, separators=(",", ":"))),
+        Opaque("gemini", '{"candidate":{"finishReason":"SAFETY","index":2}}'),
+    )
+    assert (response.text, response.finish_reason) == ("a", FinishReason.stop)
+    assert body_of(Request((user("q"), response.message)))["contents"][1]["parts"] == [{"text": "a"}]
+
+
+def test_a_further_candidate_may_come_in_pieces(endpoint: Callable[[str], Any], decode: Callable[..., Response]) -> None:
+    """Streamed among the first one's pieces, it is the same as in one document."""
+    body = _body({"text": "ab"})
+    body["candidates"].append({"content": {"parts": [{"text": "cd"}], "role": "model"}, "finishReason": "STOP", "index": 1})
+    pieces = [(0, "a", None), (1, "c", None), (1, "d", "STOP"), (0, "b", "STOP")]
+    candidates = [{"content": {"parts": [{"text": text}]}, "finishReason": finish, "index": i} for i, text, finish in pieces]
+    chunks = [{"candidates": [candidate], "modelVersion": "m"} for candidate in candidates]
+    wire = WireResponse(200, {}, b"".join(b"data: %s\r\n\r\n" % json.dumps(chunk).encode() for chunk in chunks))
+    assert endpoint("streamGenerateContent").codec.decode(wire) == decode(body)
+
+
 USAGES: dict[str, tuple[object, Usage | None]] = {
     "none": (None, None),
     "empty": ({}, None),
@@ -299,7 +326,7 @@ def test_an_error_inside_a_200_is_raised(endpoint: Callable[[str], Any]) -> None
 
 def test_an_answer_goes_back_verbatim(endpoint: Callable[[str], Any], decode: Callable[..., Response], card: Any) -> None:
     """The answer as the next turn's message is the parts that the provider sent, signatures and all, and no invented id."""
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"text": "t", "thought": True},
         {"text": "a", "thoughtSignature": "c2ln"},
         {"functionCall": {"name": "f", "args": {"a": 1}}, "thoughtSignature": "b3Ro"},

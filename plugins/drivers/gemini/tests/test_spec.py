@@ -92,7 +92,7 @@ FULL = Request(
 REQUESTS = {
     "text": Request("hi"),
     "everything": FULL,
-    **{f"choice {c.mode}": evolve(FULL, tool_choice=c) for c in map(ToolChoice, ("auto", "none", "required"))},
+    **{f"choice {c.mode}": evolve(FULL, tool_choice=c) for c in (ToolChoice("auto"), ToolChoice("none"), ToolChoice("required"))},
     "choice named": evolve(FULL, tool_choice=ToolChoice("named", "f")),
     "schema": Request("hi", output_schema=OutputSchema(SCHEMA)),
     "effort": Request("hi", reasoning_effort="low"),

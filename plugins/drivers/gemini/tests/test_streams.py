@@ -156,7 +156,8 @@ def test_a_cut_stream_is_truncated(events_of: Feed, frame: Callable[[Sequence[ob
     *before, last = events_of([body])
     assert isinstance(last, StreamError)
     assert isinstance(last.error, StreamTruncated)
-    assert last.partial is last.error.partial is not None
+    assert last.partial is last.error.partial
+    assert last.partial is not None
     assert last.partial.parts == response_from_events(before).parts
     assert (last.partial.finish_reason, last.partial.raw_finish_reason) == (None, None)
     assert last.partial.usage == (Usage(uncached_input_tokens=2 if cut > 2 else 1) if cut else None)

@@ -6,7 +6,8 @@ a part bears a signature, which then belongs to the whole part. So the last piec
 signature of what was said before, gives what the API itself sends in one piece when it does not stream.
 An empty text without a signature says nothing and is left out.
 
-A response holds one answer: the candidate of index 0. Others are left to `Response.raw`.
+A response holds one answer: the candidate of index 0. Each further one is put together in the same way and kept whole, as an
+`Opaque` part after the answer's own (adr/0006).
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from pingpong import (
     ToolCallDelta,
     Usage,
 )
+from pingpong_wire import json_text
 
 from pingpong_gemini._errors import error_from_body
 from pingpong_gemini._finish import block_word, finish_from_wire, finish_word
 from pingpong_gemini._json import PROVIDER, Json, camel, opaque_of
-from pingpong_gemini._parts import part_from_wire
+from pingpong_gemini._parts import CANDIDATE, part_from_wire, part_to_wire
 from pingpong_gemini._usage import KNOWN as KNOWN_COUNTS
 from pingpong_gemini._usage import usage_from_wire
 
@@ -56,6 +58,7 @@ class Answer:
         self._is_blocked = False
         self._counts: Json = {}
         self._rest: Json = {}
+        self._further: dict[int, Answer] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -92,9 +95,11 @@ class Answer:
             raise MalformedResponse("Gemini's answer has candidates that are no list.", provider=PROVIDER)
         self._rest.update(body)
         for candidate in map(camel, candidates):
-            if not candidate.pop("index", None):
+            index = candidate.pop("index", None)
+            if isinstance(index, int) and index > 0:
+                self._further.setdefault(index, Answer())._take_candidate(candidate)
+            else:
                 events += self._take_candidate(candidate)
-                break
         if "promptFeedback" in body:
             self._take_feedback(body["promptFeedback"])
         return events
@@ -178,9 +183,21 @@ class Answer:
         self._parts.append(part)
         return [PartEnd(len(self._parts) - 1, part)]
 
+    def _candidate(self, index: int) -> Json:
+        """The candidate as one document has it whole."""
+        self._end_text()
+        parts = [wire for part in self._parts if (wire := part_to_wire(part)) is not None]
+        content = {"content": {"parts": parts, "role": "model"}} if parts else {}
+        finish = {"finishReason": self._raw_finish} if self._raw_finish else {}
+        return {**content, **finish, "index": index, **self._rest.get("candidate", {})}
+
     def end(self) -> list[Event]:
         """The events that end the answer. Call it once, when no document follows."""
         events = self._end_text()
+        first = len(self._parts)
+        for i, index in enumerate(sorted(self._further)):
+            candidate = self._further[index]._candidate(index)
+            events.append(PartEnd(first + i, Opaque(PROVIDER, json_text({CANDIDATE: candidate}))))
         has_calls = any(isinstance(part, ToolCall) for part in self._parts)
         finish = (
             FinishReason.content_filter if self._is_blocked else finish_from_wire(self._raw_finish or "", has_calls=has_calls)

@@ -22,6 +22,15 @@ _AS_OBJECT = "responseAsObject"
 """Marks a tool's answer whose text is the whole `response` object, not its `output`."""
 
 
+CANDIDATE = "candidate"
+"""Key of the `Opaque` part that keeps a further candidate; no wire part has a field of that name."""
+
+
+def further_candidate(part: Part) -> Json | None:
+    """The further candidate that an answer's part keeps, None for any other part."""
+    return attached(part).get(CANDIDATE) if isinstance(part, Opaque) else None
+
+
 def part_from_wire(value: object, index: int) -> Part:
     """
     The canonical part of one wire part.
@@ -149,7 +158,9 @@ def part_to_wire(part: Part, *, is_drop: bool = False) -> Json | None:
 
 def _opaque_to_wire(part: Opaque, *, is_drop: bool) -> Json | None:
     if part.provider == PROVIDER:
-        return attached(part)
+        value = attached(part)
+        # A further candidate was never part of the conversation, so leaving it out loses nothing that was said.
+        return None if CANDIDATE in value else value
     refuse_opaque(part, PROVIDER, is_drop=is_drop)
     return None
 

@@ -28,7 +28,7 @@ from pingpong_wire import json_bytes
 from pingpong_gemini._errors import REQUEST_ID, status_body
 from pingpong_gemini._finish import block_word, finish_to_wire
 from pingpong_gemini._json import Json, attached, camel
-from pingpong_gemini._parts import part_to_wire
+from pingpong_gemini._parts import further_candidate, part_to_wire
 from pingpong_gemini._usage import usage_to_wire
 
 JSON_HEADERS = {"content-type": "application/json; charset=UTF-8"}
@@ -43,6 +43,8 @@ def response_to_wire(response: Response) -> WireResponse:
     parts = [wire for part in response.parts if (wire := part_to_wire(part, is_drop=True)) is not None]
     has_calls = any(isinstance(part, ToolCall) for part in response.parts)
     body = {**_last_document(end, parts, has_calls=has_calls), **_names(response.model, response.response_id)}
+    if further := [candidate for part in response.parts if (candidate := further_candidate(part)) is not None]:
+        body["candidates"] = [*body.get("candidates", ()), *further]
     return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), json_bytes(body))
 
 
@@ -98,6 +100,8 @@ class GeminiStreamRenderer:
             part = Text(event.text) if isinstance(event, TextDelta) else Reasoning(event.text)
             return self._content(part_to_wire(part))
         if isinstance(event, PartEnd):
+            if (candidate := further_candidate(event.part)) is not None:
+                return self._frame({"candidates": [candidate], **self._names}, is_last=False)
             return self._content(self._end_of(event.index, event.part))
         if isinstance(event, StreamEnd):
             # The API ends a stream with an empty text beside the finish reason.
