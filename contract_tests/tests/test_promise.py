@@ -38,8 +38,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The Python of a fresh environment with pingpong-core and one driver, out of what is installed already."""
     uv = shutil.which("uv") or shutil.which(str(ROOT / ".uv/bin/uv"))
     if uv is None:
-        reason = "uv is missing: python3 -m venv .uv && .uv/bin/pip install uv"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("uv is missing: python3 -m venv .uv && .uv/bin/pip install uv")
     folder = tmp_path_factory.mktemp("alone") / "venv"
     python = str(folder / "bin/python")
     needed = [ROOT / "core", *sorted((ROOT / "plugins/libraries").glob("*/")), ROOT / "plugins/drivers/openai"]
