@@ -142,8 +142,8 @@ def deciding_us() -> Figure:
     record = pp.PolicyRecord(name="scan", factory=factory_path(Scan))
     cards = [fake_card(f"p{i % 25}:m{i}", price=fake_price(str(i + 1))) for i in range(500)]
     client = fake_client(cards=cards, plugins=[fake_plugin("scan", routers=[record])], config=pp.Config(strategy="scan"))
-    request = pp.Request("Design a rate limiter for a public API.")
-    return Figure("deciding over 500 cards", cpu_us(lambda: client._decide(request, is_stream=False), 300), 200, "µs")
+    request, now = pp.Request("Design a rate limiter for a public API."), client.clock.utc_now()
+    return Figure("deciding over 500 cards", cpu_us(lambda: client.decider.decide(request, now, is_stream=False), 300), 200, "µs")
 
 
 @define

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import evolve, field, fields_dict, frozen
 
@@ -14,6 +14,7 @@ from pingpong._errors import ConfigError, InvalidRequestError
 from pingpong._json import from_json
 
 FILE_NAME = "pingpong.toml"
+T = TypeVar("T")
 Tables = Mapping[str, Mapping[str, Any]]
 
 
@@ -63,6 +64,14 @@ class Config:
     middleware: Tables = field(factory=dict, repr=False)
     transport: Mapping[str, Any] = field(factory=dict, repr=False)
     path: str = ""
+
+    def options(self, cls: type[T], section: str, table: Mapping[str, Any]) -> T:
+        """A plugin's options out of its table. Raises `ConfigError` with the file and the section."""
+        try:
+            options: T = from_json(cls, dict(table))
+        except InvalidRequestError as exc:
+            raise ConfigError(f"{self.path or 'configuration'}: [{section}]: {exc}") from exc
+        return options
 
 
 def config_from_table(table: Mapping[str, Any], path: str) -> Config:

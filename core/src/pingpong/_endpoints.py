@@ -29,17 +29,21 @@ class Target:
     card: Card
     driver: Driver
     transport: Transport
-    served: tuple[Served, ...] = field(init=False, repr=False)
+    served: Mapping[Operation, tuple[Served, ...]] = field(init=False, repr=False)
 
     @served.default
-    def _served(self) -> tuple[Served, ...]:
+    def _served(self) -> Mapping[Operation, tuple[Served, ...]]:
         by_name = {e.record.name: e for e in self.driver.endpoints}
-        found = [by_name[name] for name in self.card.endpoints if name in by_name]
-        return tuple(Served(e, e.record.capabilities & self.card.capabilities) for e in found)
+        served: dict[Operation, tuple[Served, ...]] = {}
+        for endpoint in (by_name[name] for name in self.card.endpoints if name in by_name):
+            record = endpoint.record
+            one = Served(endpoint, record.capabilities & self.card.capabilities)
+            served[record.operation] = (*served.get(record.operation, ()), one)
+        return served
 
-    def endpoints(self, operation: Operation) -> list[Served]:
+    def endpoints(self, operation: Operation) -> tuple[Served, ...]:
         """Those that do this."""
-        return [s for s in self.served if s.endpoint.record.operation == operation]
+        return self.served.get(operation, ())
 
 
 @frozen
@@ -47,23 +51,27 @@ class Choice:
     """The endpoint, the request as it will be sent there, and the options that were left out."""
 
     endpoint: Any
-    request: Request
+    request: Any
     dropped: tuple[str, ...] = ()
 
 
-def choose_endpoint(target: Target, request: Request, *, is_stream: bool) -> Choice:
+def choose_endpoint(target: Target, operation: Operation, request: Any, *, is_stream: bool) -> Choice:
     """
-    The first chat endpoint of the card's order that can serve the request, or the one that it pins.
+    The first endpoint of the card's order that can serve the request, or the chat endpoint that it pins.
 
     Raises:
         UnsupportedCapability: No endpoint carries what the content needs.
         UnsupportedParameter: An option that none of those honours, or a name the driver does not know.
     """
+    if operation != "chat":
+        if not (able := target.endpoints(operation)):
+            raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
+        return Choice(able[0].endpoint, request)
     own = request.provider_options.get(target.driver.name, {})
     pinned = own.get("endpoint")
-    chat = [s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name)]
+    chat = tuple(s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name))
     needs = needs_of(request, is_stream=is_stream)
-    able = [s for s in chat if needs <= s.carried]
+    able = tuple(s for s in chat if needs <= s.carried)
     if not able:
         raise _refusal(target.card, chat, request, needs, pinned)
     if own:
@@ -76,7 +84,7 @@ def choose_endpoint(target: Target, request: Request, *, is_stream: bool) -> Cho
 
 
 def _refusal(
-    card: Card, chat: list[Served], request: Request, needs: frozenset[Capability], pinned: str | None
+    card: Card, chat: tuple[Served, ...], request: Request, needs: frozenset[Capability], pinned: str | None
 ) -> InvalidRequestError:
     where: dict[str, Any] = {"provider": card.provider, "model": card.model}
     if not chat:

@@ -41,7 +41,7 @@ No message holds a key, a prompt or a body.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -306,3 +306,13 @@ class blamed:  # lower case: it reads as a statement: `with blamed("The ledger")
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         if isinstance(exc, Exception) and not isinstance(exc, (PingPongError, *self._but)):
             raise PluginError(f"{self._plugin} broke: {type(exc).__name__}.") from exc
+
+
+def broken_by(plugin: str, call: Callable[..., object], *args: Any) -> PingPongError | None:
+    """What a plugin's call raised, as an error of ours that names it; None where all went well."""
+    try:
+        with blamed(plugin):
+            call(*args)
+    except PingPongError as error:
+        return error
+    return None

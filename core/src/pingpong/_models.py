@@ -11,13 +11,12 @@ from attrs import define, field, frozen
 
 from pingpong._cards import Card, split_model_id
 from pingpong._clock import Clock
-from pingpong._config import Config
-from pingpong._drivers import Driver, DriverOptions, DriverRecord
+from pingpong._drivers import Driver, DriverRecord
 from pingpong._endpoints import Target
-from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, PluginError, UnknownModelError
+from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, PluginError, UnknownModelError, blamed
 from pingpong._json import from_json
 from pingpong._outcomes import State
-from pingpong._registry import Registry
+from pingpong._plugins import Plugins
 from pingpong._wire import Transport
 
 
@@ -53,13 +52,21 @@ def cards_of(record: DriverRecord) -> tuple[Card, ...]:
 
 @define(eq=False)
 class Models:
-    """Every model of one client. `problems` tells of drivers that are broken."""
+    """
+    Every model of one client, and the way to each.
 
-    registry: Registry
-    config: Config
+    Attributes:
+        seed: For the simulator.
+        given: The transport to use instead of the configured one; whoever gave it closes it.
+        http_client: A host's own client for the default transport.
+        problems: What is wrong with drivers that are broken.
+    """
+
+    plugins: Plugins
     env: Mapping[str, str]
-    transport: Callable[[], Transport]
-    may_simulate: bool
+    seed: int
+    given: Transport | None
+    http_client: Any
     is_simulated: bool = False
     cards: tuple[Card, ...] = ()
     problems: list[PingPongError] = field(factory=list)
@@ -67,40 +74,46 @@ class Models:
     _drivers: dict[str, Driver] = field(factory=dict)
     _targets: dict[str, Target] = field(factory=dict)
     _states: dict[date, State] = field(factory=dict)
+    _opened: Transport | None = None
 
     def __attrs_post_init__(self) -> None:
-        self.is_simulated = self.may_simulate and self._wants_simulator()
+        self.is_simulated = self.given is None and self.http_client is None and self._wants_simulator()
         cards: list[Card] = []
-        for record in self.registry.records("drivers").values():
+        for record in self._records("drivers").values():
             try:
                 cards += cards_of(record)
             except PluginError as error:
                 self.problems.append(error)
-        order = {name: i for i, name in enumerate(self.config.models)}
+        listed = self.plugins.config.models
+        order = {name: i for i, name in enumerate(listed)}
         self.cards = tuple(sorted(cards, key=lambda c: order.get(c.id, len(order))))
         for card in reversed(self.cards):
             self._by_id |= {f"{card.provider}:{alias}": card for alias in card.aliases}
         self._by_id |= {card.id: card for card in self.cards}
-        for name in self.config.models:
+        for name in listed:
             self.card(name)
 
+    def _records(self, kind: str) -> Mapping[str, Any]:
+        return self.plugins.registry.records(kind)
+
     def _wants_simulator(self) -> bool:
-        is_installed = any(r.is_simulator for r in self.registry.records("transports").values())
-        if self.config.simulate and not is_installed:
+        is_wanted = self.plugins.config.simulate
+        is_installed = any(r.is_simulator for r in self._records("transports").values())
+        if is_wanted and not is_installed:
             raise ConfigError("simulate is set, but no simulator is installed; install pingpong-simulator.")
-        if self.config.simulate is not None:
-            return self.config.simulate
-        return is_installed and not any(self.has_key(r) for r in self.registry.records("drivers").values())
+        if is_wanted is not None:
+            return is_wanted
+        return is_installed and not any(self.has_key(r) for r in self._records("drivers").values())
 
     def card(self, model_id: str) -> Card:
         """The card of a full model id or alias. Raises `UnknownModelError` with the nearest names."""
-        provider, _ = split_model_id(model_id)
         if model_id in self._by_id:
             return self._by_id[model_id]
+        provider, _ = split_model_id(model_id)
         from difflib import get_close_matches
 
         near = get_close_matches(model_id, self._by_id, 3)
-        known = sorted(self.registry.records("drivers"))
+        known = sorted(self._records("drivers"))
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known providers: {', '.join(known) or 'none'}."
         raise UnknownModelError(f"There is no model {model_id!r}. {hint} `pingpong models` lists all.", provider=provider)
 
@@ -109,7 +122,7 @@ class Models:
         if model_id not in self._targets:
             card = self.card(model_id)
             try:
-                self._targets[model_id] = Target(card, self.driver(card.provider), self.transport())
+                self._targets[model_id] = Target(card, self.driver(card.provider), self._transport())
             except PingPongError as error:
                 error.provider, error.model = card.provider, card.model
                 raise
@@ -118,14 +131,7 @@ class Models:
     def driver(self, name: str) -> Driver:
         """A driver by name, made with its options. Raises `ConfigError` for a wrong option, `PluginError` if it breaks."""
         if name not in self._drivers:
-            record: DriverRecord = self.registry.record("drivers", name)
-            factory = self.registry.resolve("drivers", name, record.factory)
-            try:
-                self._drivers[name] = factory(record, self._options(record), self.env)
-            except PingPongError:
-                raise
-            except Exception as exc:
-                raise PluginError(f"Driver {name!r} cannot be made: {type(exc).__name__}: {exc}") from exc
+            self._drivers[name] = self.plugins.driver(name, self.env)
         return self._drivers[name]
 
     def drivers(self) -> tuple[Driver, ...]:
@@ -138,17 +144,39 @@ class Models:
                 self.problems.append(error)
         return tuple(made)
 
-    def _options(self, record: DriverRecord) -> DriverOptions:
-        cls = self.registry.resolve("drivers", record.name, record.options)
-        try:
-            options: DriverOptions = from_json(cls, dict(self.config.drivers.get(record.name, {})))
-        except InvalidRequestError as exc:
-            raise ConfigError(f"{self.config.path or 'configuration'}: [drivers.{record.name}]: {exc}") from exc
-        return options
+    def _transport(self) -> Transport:
+        if self.given is not None:
+            return self.given
+        if self._opened is None:
+            self._opened = self._simulator() if self.is_simulated else self._httpx_transport()
+        return self._opened
+
+    def _simulator(self) -> Transport:
+        plugins = self.plugins
+        record = next(r for r in self._records("transports").values() if r.is_simulator)
+        factory = plugins.registry.resolve("transports", record.name, record.factory)
+        context = TransportContext(
+            clock=plugins.clock, seed=self.seed, options=plugins.config.transport, cards=self.cards, drivers=self.drivers
+        )
+        with blamed(f"The transport {record.name!r}"):
+            simulator: Transport = factory(context)
+        return simulator
+
+    def _httpx_transport(self) -> Transport:
+        from pingpong._transport import HttpxTransport, TransportOptions
+
+        config = self.plugins.config
+        options = config.options(TransportOptions, "transport", config.transport)
+        return HttpxTransport(self.http_client, clock=self.plugins.clock, options=options)
+
+    async def aclose(self) -> None:
+        """Close the transport that was opened here."""
+        if self._opened is not None:
+            await self._opened.aclose()
 
     def has_key(self, record: DriverRecord) -> bool:
         """Whether a key seems to be at hand, told without importing the driver."""
-        table = self.config.drivers.get(record.name, {})
+        table = self.plugins.config.drivers.get(record.name, {})
         return bool(table.get("api_key") or table.get("api_key_file")) or any(
             self.env.get(v, "").strip() for v in record.env_vars
         )
@@ -161,9 +189,10 @@ class Models:
         return self._states[today]
 
     def _why_not(self, card: Card, today: date) -> str | None:
-        record: DriverRecord = self.registry.record("drivers", card.provider)
+        record: DriverRecord = self.plugins.registry.record("drivers", card.provider)
         chat = {e.name for e in record.endpoints if e.operation == "chat"}
-        if self.config.models and card.id not in self.config.models:
+        listed = self.plugins.config.models
+        if listed and card.id not in listed:
             return "not among the configured models"
         if not chat & set(card.endpoints):
             return "does not chat"
