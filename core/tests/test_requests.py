@@ -161,11 +161,19 @@ def test_an_estimate_is_total(text: str) -> None:
     assert pp.estimate_text_tokens(text) >= 1
 
 
-@pytest.mark.parametrize("options", [{"max_output_tokens": 0}, {"temperature": -0.1}])
+@pytest.mark.parametrize("options", [{"max_output_tokens": 0}, {"temperature": -0.1}, {"temperature": float("nan")}])
 def test_a_value_out_of_range_is_refused_where_it_is_written(options: Any) -> None:
-    """Ranges that hold for every provider are checked when the request is made."""
-    with pytest.raises(ValueError, match="must be >="):
+    """Ranges that hold for every provider are checked when the request is made; the error is ours and names the option."""
+    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give [01] or more"):
         pp.Request("hi", **options)
+    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give [01] or more"):
+        pp.from_json(pp.Request, {"messages": [], **options})
+
+
+def test_an_embedding_has_a_dimension_at_least() -> None:
+    """No vector has none."""
+    with pytest.raises(pp.InvalidRequestError, match="dimensions is 0; give 1 or more"):
+        pp.EmbedRequest("hi", dimensions=0)
 
 
 def test_strings_are_one_of_what_is_a_sequence() -> None:

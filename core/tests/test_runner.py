@@ -201,6 +201,15 @@ async def test_ensemble_of_failures_raises_them_all() -> None:
     assert [type(e) for e in caught.value.exceptions] == [pp.ServerError, pp.InvalidRequestError]
 
 
+async def test_an_ensemble_out_of_time_is_a_deadline() -> None:
+    """Where the request's deadline stops every member, that is the error, and not a group of it."""
+    plan = pp.Ensemble(fallback("a:one", "b:two", max_attempts=1).nodes, pp.Step("join"))
+    client, _ = client_for(plan, {"a:one": [Silence()], "b:two": [Silence()]})
+    with pytest.raises(pp.DeadlineExceeded) as caught:
+        await client.complete("hi", timeout_s=30)
+    assert [a.error_kind for a in caught.value.attempts] == ["deadline_exceeded", "deadline_exceeded"]
+
+
 @pytest.mark.parametrize(("reason", "error"), [("no_route", pp.NoRoute), ("budget", pp.BudgetExceeded),
                                                ("policy", pp.NoRoute), ("clarification", pp.NeedsClarification)])  # fmt: skip
 async def test_refuse_raises_its_reason_and_calls_nothing(reason: Any, error: Any) -> None:

@@ -15,10 +15,9 @@ _PER_TOKEN = Decimal(1_000_000)
 
 
 @frozen(kw_only=True)
-class PriceTier:
-    """Prices in US dollars per million tokens that hold once a request's input exceeds `above_input_tokens`."""
+class _Rates:
+    """US dollars per million tokens of each class; None where the class has no price of its own."""
 
-    above_input_tokens: int
     input_usd_per_mtok: Decimal
     output_usd_per_mtok: Decimal
     cache_read_usd_per_mtok: Decimal | None = None
@@ -28,7 +27,14 @@ class PriceTier:
 
 
 @frozen(kw_only=True)
-class Price:
+class PriceTier(_Rates):
+    """Prices in US dollars per million tokens that hold once a request's input exceeds `above_input_tokens`."""
+
+    above_input_tokens: int
+
+
+@frozen(kw_only=True)
+class Price(_Rates):
     """
     What a model costs, in US dollars per million tokens of each class.
 
@@ -39,12 +45,6 @@ class Price:
         source_url, as_of: Where the figures were read, and when.
     """
 
-    input_usd_per_mtok: Decimal
-    output_usd_per_mtok: Decimal
-    cache_read_usd_per_mtok: Decimal | None = None
-    cache_write_usd_per_mtok: Decimal | None = None
-    cache_write_1h_usd_per_mtok: Decimal | None = None
-    input_audio_usd_per_mtok: Decimal | None = None
     output_audio_usd_per_mtok: Decimal | None = None
     reasoning_usd_per_mtok: Decimal | None = None
     other_usd_per_unit: dict[str, Decimal] = field(factory=dict)
@@ -65,12 +65,9 @@ _RATE_OF_CLASS = {
 }
 
 
-def _rates(price: Price, input_tokens: int) -> Price | PriceTier:
-    rates: Price | PriceTier = price
-    for tier in price.tiers:
-        if input_tokens > tier.above_input_tokens:
-            rates = tier
-    return rates
+def _rates(price: Price, input_tokens: int) -> _Rates:
+    reached = [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
+    return reached[-1] if reached else price
 
 
 def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
@@ -85,7 +82,7 @@ def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
     """
     if usage is None or price is None:
         return None
-    rates = _rates(price, usage.input_tokens) if price.tiers else price
+    rates = _rates(price, usage.input_tokens)
     total = Decimal(0)
     for name, rate_name in _RATE_OF_CLASS.items():
         tokens = getattr(usage, name)

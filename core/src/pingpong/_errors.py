@@ -74,10 +74,11 @@ class PingPongError(Exception):
     fault: ClassVar[Fault] = "plugin"
     is_retryable_by_default: ClassVar[bool] = False
 
-    def __init_subclass__(cls) -> None:
-        """A class's kind is its name in snake_case without `Error`, unless it says otherwise."""
-        if "kind" not in cls.__dict__:
-            cls.kind = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).lower()
+    def __init_subclass__(cls, kind: str = "", fault: Fault | None = None, retryable: bool = False) -> None:
+        """A class's kind is its name in snake_case without `Error`, its fault that of its base, unless it says otherwise."""
+        cls.kind = kind or re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.removesuffix("Error")).lower()
+        cls.fault = fault or cls.fault
+        cls.is_retryable_by_default = retryable or cls.is_retryable_by_default
 
     def __init__(
         self,
@@ -116,10 +117,8 @@ class PingPongError(Exception):
         return (type(self), (self.message,), self.__dict__)
 
 
-class InvalidRequestError(PingPongError):
+class InvalidRequestError(PingPongError, fault="caller"):
     """The request cannot work as it is; the provider said so (400, 422) or we did before asking."""
-
-    fault = "caller"
 
 
 class UnsupportedParameter(InvalidRequestError):
@@ -150,11 +149,8 @@ class ConfigError(InvalidRequestError):
     """A setting is missing or wrong; the message names file, key path and fix."""
 
 
-class ProviderError(PingPongError):
+class ProviderError(PingPongError, kind="provider_error", fault="provider"):
     """The provider, or the way to it, failed."""
-
-    kind = "provider_error"
-    fault = "provider"
 
 
 class AuthenticationError(ProviderError):
@@ -169,70 +165,48 @@ class NotFoundError(ProviderError):
     """The provider does not know the model or the path (404)."""
 
 
-class ConflictError(ProviderError):
+class ConflictError(ProviderError, retryable=True):
     """The provider reports a conflict (409); the same request may pass later."""
 
-    is_retryable_by_default = True
 
-
-class RateLimited(ProviderError):
+class RateLimited(ProviderError, retryable=True):
     """Too many requests or tokens for now (429)."""
-
-    is_retryable_by_default = True
 
 
 class QuotaExhausted(ProviderError):
     """The account has no credit or quota left (402, 429 by code); waiting does not help."""
 
 
-class Overloaded(ProviderError):
+class Overloaded(ProviderError, retryable=True):
     """The provider is overloaded (529, 503, or said in a body)."""
 
-    is_retryable_by_default = True
 
-
-class ServerError(ProviderError):
+class ServerError(ProviderError, kind="server_error", retryable=True):
     """The provider failed (5xx)."""
 
-    kind = "server_error"
-    is_retryable_by_default = True
 
-
-class ProviderTimeout(ProviderError):
+class ProviderTimeout(ProviderError, retryable=True):
     """The provider gave up waiting (408, 504)."""
 
-    is_retryable_by_default = True
 
-
-class ConnectionFailed(ProviderError):
+class ConnectionFailed(ProviderError, retryable=True):
     """No answer: name not found, connection refused or reset, TLS failure."""
 
-    is_retryable_by_default = True
 
-
-class MalformedResponse(ProviderError):
+class MalformedResponse(ProviderError, retryable=True):
     """The answer breaks the provider's own protocol."""
 
-    is_retryable_by_default = True
 
-
-class StreamTruncated(ProviderError):
+class StreamTruncated(ProviderError, retryable=True):
     """The stream ended without its terminal marker; `partial` holds what had arrived."""
 
-    is_retryable_by_default = True
 
-
-class PluginError(PingPongError):
+class PluginError(PingPongError, kind="plugin_error"):
     """A plugin is broken or broke its contract; the message names its distribution and version."""
 
-    kind = "plugin_error"
-    fault = "plugin"
 
-
-class LimitError(PingPongError):
+class LimitError(PingPongError, fault="limit"):
     """A limit of ours stopped the request."""
-
-    fault = "limit"
 
 
 class BudgetExceeded(LimitError):
@@ -267,10 +241,8 @@ class NeedsClarification(LimitError):
     """The request is unclear; the message is the question to put to the user."""
 
 
-class AllFailed(PingPongError, ExceptionGroup[PingPongError]):
+class AllFailed(PingPongError, ExceptionGroup[PingPongError], fault="provider"):
     """Every model that the plan named failed; `exceptions` holds one error per model, in order."""
-
-    fault = "provider"
 
     def __new__(cls, message: str, exceptions: Sequence[PingPongError]) -> AllFailed:
         return ExceptionGroup.__new__(cls, message, exceptions)

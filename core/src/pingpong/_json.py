@@ -115,7 +115,7 @@ def from_json(kind: Any, data: Any) -> Any:
     from cattrs.v import format_exception
 
     def told(exc: BaseException, kind: Any) -> str:
-        return str(exc) if type(exc) is ValueError else format_exception(exc, kind)
+        return str(exc) if type(exc) is ValueError or isinstance(exc, PingPongError) else format_exception(exc, kind)
 
     try:
         return _converter().structure(data, kind)

@@ -19,8 +19,8 @@ from attrs import evolve, field, frozen
 from pingpong import hookspecs
 from pingpong._errors import ConfigError, PluginError
 
+# What plugins can bring, by hook.
 KINDS: tuple[str, ...] = tuple(n.removeprefix("pingpong_") for n in vars(hookspecs) if n.startswith("pingpong_"))
-"""What plugins can bring, by hook."""
 
 
 @frozen(kw_only=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
-from attrs.validators import ge, optional
 
 from pingpong._errors import InvalidRequestError
 from pingpong._messages import Audio, File, Image, Message, Part, Reasoning, Role, ToolCall, ToolCallResponse, user
@@ -92,6 +91,14 @@ def _strings(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def _at_least(least: int) -> Callable[[Any, Any, float | None], None]:
+    def check(_: Any, attribute: Any, value: float | None) -> None:
+        if value is not None and not value >= least:
+            raise InvalidRequestError(f"{attribute.name} is {value}; give {least} or more, or leave it out.")
+
+    return check
+
+
 @frozen
 class Request:
     """
@@ -124,8 +131,8 @@ class Request:
     tool_choice: ToolChoice | None = field(default=None, kw_only=True)
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
     output_schema: OutputSchema | None = field(default=None, kw_only=True)
-    max_output_tokens: int | None = field(default=None, validator=optional(ge(1)), kw_only=True)
-    temperature: float | None = field(default=None, validator=optional(ge(0)), kw_only=True)
+    max_output_tokens: int | None = field(default=None, validator=_at_least(1), kw_only=True)
+    temperature: float | None = field(default=None, validator=_at_least(0), kw_only=True)
     top_p: float | None = field(default=None, kw_only=True)
     top_k: int | None = field(default=None, kw_only=True)
     stop: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
@@ -151,7 +158,7 @@ class EmbedRequest:
 
     inputs: tuple[str, ...] = field(converter=_strings)
     model: str | None = field(default=None, kw_only=True)
-    dimensions: int | None = field(default=None, validator=optional(ge(1)), kw_only=True)
+    dimensions: int | None = field(default=None, validator=_at_least(1), kw_only=True)
     provider_options: Mapping[str, Mapping[str, Any]] = field(factory=dict, kw_only=True)
     timeout_s: float | None = field(default=None, kw_only=True)
     tenant: str | None = field(default=None, kw_only=True)
@@ -159,6 +166,7 @@ class EmbedRequest:
     tags: Mapping[str, str] = field(factory=dict, kw_only=True)
 
 
+# Options that may be dropped when the caller allows it, and what each needs.
 OPTION_NEEDS: dict[str, Capability] = {
     "temperature": Capability.temperature,
     "top_p": Capability.top_p,
@@ -172,7 +180,6 @@ OPTION_NEEDS: dict[str, Capability] = {
     "tool_choice": Capability.tool_choice,
     "stop": Capability.stop,
 }
-"""Options that may be dropped when the caller allows it, and what each needs."""
 
 _UNSET: dict[str, Any] = {"stop": ()}
 

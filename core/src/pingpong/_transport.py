@@ -29,17 +29,17 @@ from pingpong._wire import WireRequest, WireResponse
 if TYPE_CHECKING:
     from httpx import AsyncClient
 
+# How long an idle connection is kept; below the idle limits of common servers (60 s in AWS load balancers, 75 s in nginx).
 _KEEPALIVE_S = 20.0
-"""How long an idle connection is kept; below the idle limits of common servers (60 s in AWS load balancers, 75 s in nginx)."""
 
+# The most that closing may hold up a cancelled task.
 _CLOSE_TIMEOUT_S = 2.0
-"""The most that closing may hold up a cancelled task."""
 
+# Providers send about 30 headers and 3 kB; h11 itself stops at 100 kB of head.
 _MAX_HEADERS, _MAX_HEADER_BYTES = 256, 64 * 1024
-"""Providers send about 30 headers and 3 kB; h11 itself stops at 100 kB of head."""
 
+# What one socket read can hold: httpcore reads 64 KiB, and a chunk takes a byte at least.
 _MAX_BUFFERED_CHUNKS = 64 * 1024
-"""What one socket read can hold: httpcore reads 64 KiB, and a chunk takes a byte at least."""
 
 
 class SystemClock:

@@ -23,21 +23,14 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
+from pingpong import _errors as errors
 from pingpong import hookspecs
 from pingpong._cards import Card, Price
 from pingpong._client import Client
 from pingpong._config import Config
 from pingpong._credentials import ApiKey
-from pingpong._drivers import Driver, DriverOptions, DriverRecord, Endpoint, EndpointRecord, Parsed
-from pingpong._errors import (
-    DeadlineExceeded,
-    InvalidRequestError,
-    MalformedResponse,
-    PingPongError,
-    RateLimited,
-    ServerError,
-    StreamTruncated,
-)
+from pingpong._drivers import Driver, DriverOptions, DriverRecord, Endpoint, EndpointRecord, Operation, Parsed
+from pingpong._errors import PingPongError
 from pingpong._events import Event, StreamError, events_from_response, response_from_events
 from pingpong._framing import SseParser
 from pingpong._json import from_json, to_json
@@ -92,20 +85,17 @@ class FakeClock:
         except _Expired as expired:
             if expired.at_s != at_s:
                 raise
-            raise DeadlineExceeded("The time for this request is used up.") from None
+            raise errors.DeadlineExceeded("The time for this request is used up.") from None
         finally:
             _due.reset(token)
 
 
 _CHAT = frozenset(Capability)
-
-
-def _endpoint_record(name: str, operation: Any) -> EndpointRecord:
-    options = frozenset({"flavour"})
-    return EndpointRecord(name=name, operation=operation, path=f"/{name}", capabilities=_CHAT, provider_options=options)
-
-
-FAKE_RECORDS = (_endpoint_record("chat", "chat"), _endpoint_record("embed", "embed"), _endpoint_record("count", "count_tokens"))
+_OPERATIONS: tuple[tuple[str, Operation], ...] = (("chat", "chat"), ("embed", "embed"), ("count", "count_tokens"))
+FAKE_RECORDS = tuple(
+    EndpointRecord(name=name, operation=operation, path=f"/{name}", capabilities=_CHAT, provider_options=frozenset({"flavour"}))
+    for name, operation in _OPERATIONS
+)
 
 
 @frozen
@@ -113,23 +103,23 @@ class _FakeCodec:
     """Records as JSON, streams as server-sent events."""
 
     kind: Any
+    path: str
 
     def encode(self, request: Any, card: Card, *, is_stream: bool) -> WireRequest:
         body = {"model": card.model, "is_stream": is_stream, "request": to_json(request)}
-        path = {Response: "/chat", EmbedResponse: "/embed", TokenCount: "/count"}[self.kind]
-        return WireRequest("POST", path, {"content-type": "application/json"}, json.dumps(body).encode())
+        return WireRequest("POST", self.path, {"content-type": "application/json"}, json.dumps(body).encode())
 
     def decode(self, wire: WireResponse) -> Any:
         try:
             return from_json(self.kind, json.loads(wire.body))
-        except (ValueError, InvalidRequestError) as exc:
-            raise MalformedResponse("The fake answer is not what it should be.") from exc
+        except (ValueError, errors.InvalidRequestError) as exc:
+            raise errors.MalformedResponse("The fake answer is not what it should be.") from exc
 
     def stream_decoder(self, headers: Mapping[str, str]) -> _FakeDecoder:
         return _FakeDecoder()
 
     def error(self, wire: WireResponse) -> PingPongError:
-        cls = {400: InvalidRequestError, 429: RateLimited}.get(wire.status, ServerError)
+        cls = {400: errors.InvalidRequestError, 429: errors.RateLimited}.get(wire.status, errors.ServerError)
         retry_after = wire.headers.get("retry-after")
         return cls("The fake provider failed.", status=wire.status, retry_after_s=float(retry_after) if retry_after else None)
 
@@ -146,7 +136,7 @@ class _FakeDecoder:
             if not self._is_over:
                 data = json.loads(sse.data)
                 if data["type"] == "error":
-                    error = ServerError(data["error"]["message"], partial=response_from_events(self._seen))
+                    error = errors.ServerError(data["error"]["message"], partial=response_from_events(self._seen))
                     events.append(StreamError(error, error.partial))
                 else:
                     events.append(from_json(Event, data))
@@ -158,7 +148,7 @@ class _FakeDecoder:
         if self._is_over:
             return ()
         partial = response_from_events(self._seen)
-        return (StreamError(StreamTruncated("The fake stream was cut.", partial=partial), partial),)
+        return (StreamError(errors.StreamTruncated("The fake stream was cut.", partial=partial), partial),)
 
 
 @frozen
@@ -192,9 +182,9 @@ class _FakeRenderer:
 
 
 FAKE_ENDPOINTS = (
-    Endpoint(FAKE_RECORDS[0], _FakeCodec(Response), _FakeDialect(Request)),
-    Endpoint(FAKE_RECORDS[1], _FakeCodec(EmbedResponse), _FakeDialect(EmbedRequest)),
-    Endpoint(FAKE_RECORDS[2], _FakeCodec(TokenCount), _FakeDialect(Request)),
+    Endpoint(FAKE_RECORDS[0], _FakeCodec(Response, "/chat"), _FakeDialect(Request)),
+    Endpoint(FAKE_RECORDS[1], _FakeCodec(EmbedResponse, "/embed"), _FakeDialect(EmbedRequest)),
+    Endpoint(FAKE_RECORDS[2], _FakeCodec(TokenCount, "/count"), _FakeDialect(Request)),
 )
 
 
@@ -318,11 +308,9 @@ class FakeTransport:
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The next reply, whole."""
         endpoint, _, reply = await self._next(base_url, request, deadline_s)
-        if isinstance(reply, PingPongError):
-            rendered: WireResponse = endpoint.dialect.render_error(reply)
-        else:
-            rendered = endpoint.dialect.render(reply.response if isinstance(reply, Cut) else reply)
-        return rendered
+        render = endpoint.dialect.render_error if isinstance(reply, PingPongError) else endpoint.dialect.render
+        answer: WireResponse = render(reply.response if isinstance(reply, Cut) else reply)
+        return answer
 
     async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> _FakeStream:
         """The next reply, as a stream of one chunk an event."""
@@ -365,9 +353,7 @@ class FakeTransport:
         if record.operation == "count_tokens":
             return TokenCount(provider=provider, model=parsed.model, input_tokens=10)
         value = reply(parsed.request) if callable(reply) else reply
-        if isinstance(value, str):
-            return fake_response(value, model=parsed.model, provider=provider)
-        return value
+        return fake_response(value, model=parsed.model, provider=provider) if isinstance(value, str) else value
 
 
 def _echo(request: Request) -> str:
