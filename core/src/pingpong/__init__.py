@@ -16,7 +16,7 @@ _NAMES = {
     "_drivers": "AnyEndpoint Codec Dialect Driver DriverOptions DriverRecord Endpoint EndpointRecord Operation Parsed StreamDecoder StreamRenderer",
     "_errors": "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError UnsupportedCapability UnsupportedParameter",
     "_events": "ContentEvent Event PartEnd ReasoningDelta StreamEnd StreamError StreamStart TextDelta ToolCallDelta events_from_response response_from_events",
-    "_framing": "JsonArrayParser MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
+    "_framing": "MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
     "_json": "from_json to_json",
     "_messages": "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system text_of tool_result user",
     "_models": "TransportContext",

@@ -77,7 +77,6 @@ from pingpong._events import ToolCallDelta as ToolCallDelta
 from pingpong._events import events_from_response as events_from_response
 from pingpong._events import response_from_events as response_from_events
 from pingpong._framing import MAX_EVENT_BYTES as MAX_EVENT_BYTES
-from pingpong._framing import JsonArrayParser as JsonArrayParser
 from pingpong._framing import NdjsonParser as NdjsonParser
 from pingpong._framing import SseEvent as SseEvent
 from pingpong._framing import SseParser as SseParser

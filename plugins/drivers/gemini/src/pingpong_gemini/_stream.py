@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import msgspec
 from attrs import evolve
-from pingpong import Event, JsonArrayParser, MalformedResponse, Response, SseEvent, StreamTruncated, response_from_events
+from pingpong import Event, MalformedResponse, Response, SseEvent, StreamTruncated, response_from_events
 from pingpong_wire import SseOrJson, parsed
 
 from pingpong_gemini._answer import Answer
+from pingpong_gemini._array import JsonArrayParser
 from pingpong_gemini._json import PROVIDER
 
 _MAX_TAIL_BYTES = 64 * 1024
