@@ -12,6 +12,7 @@ from pingpong._requests import Capability
 from pingpong._responses import Usage
 
 _PER_TOKEN = Decimal(1_000_000)
+_FREE = Decimal(0)
 
 
 @frozen(kw_only=True)
@@ -53,16 +54,11 @@ class Price(_Rates):
     as_of: date
 
 
-_RATE_OF_CLASS = {
-    "uncached_input_tokens": "input_usd_per_mtok",
-    "cache_read_tokens": "cache_read_usd_per_mtok",
-    "cache_write_tokens": "cache_write_usd_per_mtok",
-    "cache_write_1h_tokens": "cache_write_1h_usd_per_mtok",
-    "input_audio_tokens": "input_audio_usd_per_mtok",
-    "visible_output_tokens": "output_usd_per_mtok",
-    "reasoning_tokens": "reasoning_usd_per_mtok",
-    "output_audio_tokens": "output_audio_usd_per_mtok",
-}
+# The rate of each of `TOKEN_CLASSES`, in their order.
+_RATE_NAMES = (
+    "input_usd_per_mtok", "cache_read_usd_per_mtok", "cache_write_usd_per_mtok", "cache_write_1h_usd_per_mtok",
+    "input_audio_usd_per_mtok", "output_usd_per_mtok", "reasoning_usd_per_mtok", "output_audio_usd_per_mtok",
+)  # fmt: skip
 
 
 def _rates(price: Price, input_tokens: int) -> _Rates:
@@ -84,11 +80,10 @@ def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
         return None
     rates = _rates(price, usage.input_tokens)
     total = Decimal(0)
-    for name, rate_name in _RATE_OF_CLASS.items():
-        tokens = getattr(usage, name)
+    for rate_name, tokens in zip(_RATE_NAMES, usage.token_counts, strict=True):
         if tokens:
             rate = getattr(rates, rate_name, None)
-            if rate is None and name == "reasoning_tokens":
+            if rate is None and rate_name == "reasoning_usd_per_mtok":
                 rate = rates.output_usd_per_mtok
             if rate is None:
                 return None
@@ -107,9 +102,10 @@ def cost_bound_usd(input_tokens: int, output_tokens: int, price: Price | None) -
     if price is None:
         return None
     rates = _rates(price, input_tokens)
-    writes = [r for r in (rates.cache_write_usd_per_mtok, rates.cache_write_1h_usd_per_mtok) if r is not None]
-    dearest_in = max([rates.input_usd_per_mtok, *writes])
-    dearest_out = max(rates.output_usd_per_mtok, price.reasoning_usd_per_mtok or Decimal(0))
+    dearest_in = max(
+        rates.input_usd_per_mtok, rates.cache_write_usd_per_mtok or _FREE, rates.cache_write_1h_usd_per_mtok or _FREE
+    )
+    dearest_out = max(rates.output_usd_per_mtok, price.reasoning_usd_per_mtok or _FREE)
     return (input_tokens * dearest_in + output_tokens * dearest_out) / _PER_TOKEN
 
 

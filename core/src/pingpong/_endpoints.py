@@ -64,14 +64,14 @@ def choose_endpoint(target: Target, operation: Operation, request: Any, *, is_st
         UnsupportedParameter: An option that none of those honours, or a name the driver does not know.
     """
     if operation != "chat":
-        if not (able := target.endpoints(operation)):
+        if not (served := target.endpoints(operation)):
             raise UnsupportedCapability(f"{target.card.id} has no endpoint to {operation}.", provider=target.card.provider)
-        return Choice(able[0].endpoint, request)
+        return Choice(served[0].endpoint, request)
     own = request.provider_options.get(target.driver.name, {})
     pinned = own.get("endpoint")
-    chat = tuple(s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name))
+    chat = [s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name)]
     needs = needs_of(request, is_stream=is_stream)
-    able = tuple(s for s in chat if needs <= s.carried)
+    able = [s for s in chat if needs <= s.carried]
     if not able:
         raise _refusal(target.card, chat, request, needs, pinned)
     if own:
@@ -84,7 +84,7 @@ def choose_endpoint(target: Target, operation: Operation, request: Any, *, is_st
 
 
 def _refusal(
-    card: Card, chat: tuple[Served, ...], request: Request, needs: frozenset[Capability], pinned: str | None
+    card: Card, chat: list[Served], request: Request, needs: frozenset[Capability], pinned: str | None
 ) -> InvalidRequestError:
     where: dict[str, Any] = {"provider": card.provider, "model": card.model}
     if not chat:

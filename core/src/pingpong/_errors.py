@@ -277,14 +277,21 @@ class blamed:  # lower case: it reads as a statement: `with blamed("The ledger")
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         if isinstance(exc, Exception) and not isinstance(exc, (PingPongError, *self._but)):
-            raise PluginError(f"{self._plugin} broke: {type(exc).__name__}.") from exc
+            raise _broke(self._plugin, exc) from exc
 
 
 def broken_by(plugin: str, call: Callable[..., object], *args: Any) -> PingPongError | None:
     """What a plugin's call raised, as an error of ours that names it; None where all went well."""
     try:
-        with blamed(plugin):
-            call(*args)
+        call(*args)
     except PingPongError as error:
         return error
+    except Exception as exc:
+        broke = _broke(plugin, exc)
+        broke.__cause__ = exc
+        return broke
     return None
+
+
+def _broke(plugin: str, exc: Exception) -> PingPongError:
+    return PluginError(f"{plugin} broke: {type(exc).__name__}.")

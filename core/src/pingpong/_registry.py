@@ -23,6 +23,9 @@ from pingpong._errors import ConfigError, PluginError
 KINDS: tuple[str, ...] = tuple(n.removeprefix("pingpong_") for n in vars(hookspecs) if n.startswith("pingpong_"))
 
 
+Found = Mapping[str, list[Any]]
+
+
 @frozen(kw_only=True)
 class PluginStatus:
     """
@@ -133,57 +136,52 @@ class Registry:
             manager = pluggy.PluginManager(hookspecs.GROUP)
             manager.add_hookspecs(hookspecs)
             unique = {(p.name, p.value): p for p in points}
-            plugins = [self._load(manager, point) for _, point in sorted(unique.items())]
-            self._plugins = self._without_conflicts(plugins)
+            loaded = [self._load(manager, point) for _, point in sorted(unique.items())]
+            self._plugins = self._kept(loaded)
             failed = [p for p in self._plugins if p.state == "failed"]
             if failed and self._is_strict:
                 raise PluginError(" ".join(f"Plugin {p.name} of {p.origin}: {p.reason}" for p in failed))
         return self._plugins
 
-    def _load(self, manager: pluggy.PluginManager, point: EntryPoint) -> PluginStatus:
+    def _load(self, manager: pluggy.PluginManager, point: EntryPoint) -> tuple[PluginStatus, Found]:
         dist = point.dist
         status = PluginStatus(name=point.name, distribution=dist.name if dist else "?", version=dist.version if dist else "?")
         names = {status.name, status.distribution}
         if names & self._block:
-            return evolve(status, state="blocked", reason="it is on the block list.")
+            return evolve(status, state="blocked", reason="it is on the block list."), {}
         if self._allow is not None and not names & self._allow:
-            return evolve(status, state="blocked", reason="it is not on the allow list.")
-        started = time.process_time()
+            return evolve(status, state="blocked", reason="it is not on the allow list."), {}
+        started, key = time.process_time(), f"{point.name}={point.value}"
         try:
             module = point.load()
-            manager.register(module, name=f"{point.name}={point.value}")
+            manager.register(module, name=key)
             manager.check_pending()
-            found = {kind: _records_of(manager, module, kind) for kind in KINDS}
+            found = {kind: records for kind in KINDS if (records := _records_of(manager, module, kind))}
         except (Exception, SystemExit) as exc:
-            if manager.has_plugin(f"{point.name}={point.value}"):
-                manager.unregister(name=f"{point.name}={point.value}")
-            return evolve(status, state="failed", reason=f"{type(exc).__name__}: {exc}")
+            if manager.has_plugin(key):
+                manager.unregister(name=key)
+            return evolve(status, state="failed", reason=f"{type(exc).__name__}: {exc}"), {}
         load_ms = (time.process_time() - started) * 1000
-        records = {kind: tuple(r.name for r in found[kind]) for kind in KINDS if found[kind]}
-        status = evolve(status, load_ms=load_ms, records=records)
-        self._keep(status, found)
-        return status
+        names_of = {kind: tuple(r.name for r in records) for kind, records in found.items()}
+        return evolve(status, load_ms=load_ms, records=names_of), found
 
-    def _keep(self, status: PluginStatus, found: Mapping[str, list[Any]]) -> None:
-        for kind, records in found.items():
-            for record in records:
-                self._records.setdefault(kind, {}).setdefault(record.name, (record, status))
-
-    def _without_conflicts(self, plugins: list[PluginStatus]) -> list[PluginStatus]:
-        """Refuse every name that two plugins claim, to both of them."""
-        claims: dict[tuple[str, str], list[PluginStatus]] = {}
-        for plugin in plugins:
-            for kind, names in plugin.records.items():
-                for name in names:
-                    claims.setdefault((kind, name), []).append(plugin)
+    def _kept(self, loaded: list[tuple[PluginStatus, Found]]) -> list[PluginStatus]:
+        """Keep the records, and refuse every name that two plugins claim, to both of them."""
+        claims: dict[tuple[str, str], list[tuple[Any, PluginStatus]]] = {}
+        for status, found in loaded:
+            for kind, records in found.items():
+                for record in records:
+                    claims.setdefault((kind, record.name), []).append((record, status))
         reasons: dict[str, str] = {}
         for (kind, name), owners in claims.items():
-            if len(owners) > 1:
-                del self._records[kind][name]
-                both = " and ".join(f"{o.name} ({o.origin})" for o in owners)
-                text = f"{kind.removesuffix('s')} {name!r} is claimed by {both}; block or uninstall one."
-                reasons |= {o.name: text for o in owners}
-        return [evolve(p, state="failed", reason=reasons[p.name]) if p.name in reasons else p for p in plugins]
+            if len(owners) == 1:
+                self._records.setdefault(kind, {})[name] = owners[0]
+                continue
+            both = " and ".join(f"{status.name} ({status.origin})" for _, status in owners)
+            text = f"{kind.removesuffix('s')} {name!r} is claimed by {both}; block or uninstall one."
+            reasons |= {status.name: text for _, status in owners}
+        statuses = [status for status, _ in loaded]
+        return [evolve(p, state="failed", reason=reasons[p.name]) if p.name in reasons else p for p in statuses]
 
 
 def _records_of(manager: pluggy.PluginManager, module: Any, kind: str) -> list[Any]:

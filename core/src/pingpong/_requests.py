@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
 from pingpong._errors import InvalidRequestError
-from pingpong._messages import Audio, File, Image, Message, Part, Reasoning, Role, ToolCall, ToolCallResponse, user
+from pingpong._messages import Audio, File, Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolCallResponse, user
 
 
 class Capability(StrEnum):
@@ -181,12 +182,13 @@ OPTION_NEEDS: dict[str, Capability] = {
     "stop": Capability.stop,
 }
 
+_options: Callable[[Request], tuple[Any, ...]] = attrgetter(*OPTION_NEEDS)
 _UNSET: dict[str, Any] = {"stop": ()}
 
 
 def options_set(request: Request) -> tuple[str, ...]:
     """Names of the droppable options that the request sets."""
-    return tuple(name for name in OPTION_NEEDS if getattr(request, name) not in (None, ()))
+    return tuple([name for name, value in zip(OPTION_NEEDS, _options(request), strict=True) if value is not None and value != ()])
 
 
 def without_options(request: Request, names: Sequence[str]) -> Request:
@@ -204,7 +206,8 @@ def content_needs(request: Request) -> frozenset[Capability]:
         needs.add(Capability.json_schema)
     for message in request.messages:
         for part in message.parts:
-            _add_part_needs(part, needs)
+            if not isinstance(part, Text):
+                _add_part_needs(part, needs)
     return frozenset(needs)
 
 
@@ -293,7 +296,7 @@ def estimate_text_tokens(text: str) -> int:
     Source: adr/0009.
     """
     data = text.encode("utf-8", "surrogatepass")
-    letters, digits, spaces, high = (len(data) - len(data.translate(None, kind)) for kind in _BYTE_CLASSES)
+    letters, digits, spaces, high = [len(data) - len(data.translate(None, kind)) for kind in _BYTE_CLASSES]
     other = len(data) - letters - digits - spaces - high
     return int(0.36 * letters + 0.75 * digits + 0.30 * spaces + 0.62 * high + 0.95 * other + 2) + 1
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from operator import attrgetter
 
 from attrs import field, fields, frozen
 from attrs.validators import ge
@@ -37,40 +38,36 @@ class Usage:
     is_estimated: bool = False
 
     def __attrs_post_init__(self) -> None:
-        smallest = min(
-            self.uncached_input_tokens, self.cache_read_tokens, self.cache_write_tokens, self.cache_write_1h_tokens,
-            self.input_audio_tokens, self.visible_output_tokens, self.reasoning_tokens, self.output_audio_tokens,
-        )  # fmt: skip
-        if smallest < 0:
+        if min(self.token_counts) < 0:
             raise ValueError("token counts cannot be negative")
+
+    @property
+    def token_counts(self) -> tuple[int, ...]:
+        """The counts of `TOKEN_CLASSES`, in their order."""
+        return _counts(self)
 
     @property
     def input_tokens(self) -> int:
         """All input, cache included."""
-        return (
-            self.uncached_input_tokens
-            + self.cache_read_tokens
-            + self.cache_write_tokens
-            + self.cache_write_1h_tokens
-            + self.input_audio_tokens
-        )
+        return sum(self.token_counts[:_N_INPUT_CLASSES])
 
     @property
     def output_tokens(self) -> int:
         """All output, reasoning included."""
-        return self.visible_output_tokens + self.reasoning_tokens + self.output_audio_tokens
+        return sum(self.token_counts[_N_INPUT_CLASSES:])
 
     def __add__(self, other: Usage) -> Usage:
         units = {k: self.other_units.get(k, 0) + other.other_units.get(k, 0) for k in {*self.other_units, *other.other_units}}
-        return Usage(
-            **{name: getattr(self, name) + getattr(other, name) for name in TOKEN_CLASSES},
-            other_units=units,
-            is_estimated=self.is_estimated or other.is_estimated,
-        )
+        counts = (a + b for a, b in zip(self.token_counts, other.token_counts, strict=True))
+        is_estimated = self.is_estimated or other.is_estimated
+        return Usage(**dict(zip(TOKEN_CLASSES, counts, strict=True)), other_units=units, is_estimated=is_estimated)
 
 
 TOKEN_CLASSES: tuple[str, ...] = tuple(f.name for f in fields(Usage) if f.name.endswith("_tokens"))
-"""Names of the disjoint token classes of `Usage`, in order."""
+"""Names of the disjoint token classes of `Usage`, in order; those of input come first."""
+
+_N_INPUT_CLASSES = 5
+_counts: Callable[[Usage], tuple[int, ...]] = attrgetter(*TOKEN_CLASSES)
 
 
 class FinishReason(StrEnum):
