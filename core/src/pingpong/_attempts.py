@@ -238,7 +238,7 @@ class Trip:
         wire: WireRequest = self.endpoint.codec.encode(info.request, info.card, is_stream=info.is_stream)
         if not self.kit.is_simulated:
             keys = await self.target.driver.credentials.headers()
-            self.secrets = tuple(value.rpartition(" ")[2] for value in keys.values())
+            self.secrets = tuple([value.rpartition(" ")[2] for value in keys.values()])
             wire = WireRequest(wire.method, wire.target, {**wire.headers, **keys}, wire.body)
         self.run.reserve(info)
         self.kit.ledger.record(info)

@@ -183,17 +183,21 @@ OPTION_NEEDS: dict[str, Capability] = {
 }
 
 _options: Callable[[Request], tuple[Any, ...]] = attrgetter(*OPTION_NEEDS)
-_UNSET: dict[str, Any] = {"stop": ()}
+_UNSET: dict[str, Any] = {**dict.fromkeys(OPTION_NEEDS), "stop": ()}
+_ALL_UNSET = tuple(_UNSET.values())
 
 
 def options_set(request: Request) -> tuple[str, ...]:
     """Names of the droppable options that the request sets."""
-    return tuple([name for name, value in zip(OPTION_NEEDS, _options(request), strict=True) if value is not None and value != ()])
+    values = _options(request)
+    if values == _ALL_UNSET:
+        return ()
+    return tuple(name for name, value in zip(OPTION_NEEDS, values, strict=True) if value != _UNSET[name])
 
 
 def without_options(request: Request, names: Sequence[str]) -> Request:
     """The request with these options unset."""
-    unset: dict[str, Any] = {name: _UNSET.get(name) for name in names}
+    unset: dict[str, Any] = {name: _UNSET[name] for name in names}
     return evolve(request, **unset)
 
 
