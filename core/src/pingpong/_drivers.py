@@ -118,6 +118,8 @@ class EndpointRecord:
         path: Template below the base URL: `/v1beta/models/{model}:generateContent`.
         capabilities: What this wire can carry; a card must have it too.
         provider_options: Names it takes from `Request.provider_options[driver]`.
+        unpriced_options: Those of them that change what a call costs in a way its card cannot tell; with one of them the
+            most it can cost is unknown, so it is refused under a cap.
     """
 
     name: str
@@ -126,6 +128,7 @@ class EndpointRecord:
     path: str
     capabilities: frozenset[Capability] = frozenset()
     provider_options: frozenset[str] = frozenset()
+    unpriced_options: frozenset[str] = frozenset()
 
 
 @frozen

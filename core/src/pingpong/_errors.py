@@ -122,7 +122,15 @@ class InvalidRequestError(PingPongError, fault="caller"):
 
 
 class UnsupportedParameter(InvalidRequestError):
-    """An option that the chosen endpoint cannot honour; set `on_unsupported="drop"` to go on without it."""
+    """
+    An option that the chosen endpoint cannot honour; set `on_unsupported="drop"` to go on without it.
+
+    `options` names the request's fields to leave out; a codec that raises it gives them, and the kernel drops them.
+    """
+
+    def __init__(self, message: str, *, options: tuple[str, ...] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.options = options
 
 
 class UnsupportedCapability(InvalidRequestError):
