@@ -10,6 +10,7 @@ import pingpong as pp
 import pytest
 from attrs import evolve, frozen
 from pingpong.testing import (
+    FAKE_ENDPOINTS,
     FAKE_RECORDS,
     FakeClock,
     FakeTransport,
@@ -147,6 +148,39 @@ def client_of(driver: Callable[..., Any], cards: Any = None, options: str = "pin
     )  # fmt: skip
     registry = pp.Registry(found=[fake_plugin("d", drivers=[record])])
     return pp.Client(registry=registry, env={"FAKE_KEY": "k"}, clock=FakeClock(), transport=FakeTransport())
+
+
+class _Mute:
+    """A decoder that never says how a stream ended."""
+
+    def feed(self, chunk: bytes) -> tuple[pp.Event, ...]:
+        return ()
+
+    close = tuple
+
+
+class _MuteCodec:
+    """The fake wire's, but for its decoder."""
+
+    encode = FAKE_ENDPOINTS[0].codec.encode
+
+    def stream_decoder(self, headers: Mapping[str, str]) -> _Mute:
+        return _Mute()
+
+
+async def test_a_decoder_without_a_terminal_event_is_named() -> None:
+    """A driver that lets a stream end unsaid breaks its contract: an error, and never an invented end."""
+    codec: Any = _MuteCodec()
+
+    def driver(record: pp.DriverRecord, options: pp.DriverOptions, env: Mapping[str, str]) -> pp.Driver:
+        return evolve(fake_driver(record, options, env), endpoints=(evolve(FAKE_ENDPOINTS[0], codec=codec),))
+
+    async with client_of(driver).stream("hi", model="fake:small") as stream:
+        start, last = [event async for event in stream]
+    assert (start.kind, last.kind) == ("start", "error")
+    with pytest.raises(pp.PluginError, match="Driver 'fake' ended a stream without a terminal event") as caught:
+        await stream.outcome()
+    assert [a.status for a in caught.value.attempts] == ["failed"]
 
 
 async def test_a_driver_whose_estimate_breaks_is_named() -> None:

@@ -13,6 +13,7 @@ from pingpong._credentials import Secret
 from pingpong._errors import InvalidRequestError, PingPongError
 
 T = TypeVar("T")
+_ERROR_FACTS = ("retryable", "fault", "provider", "model", "status", "code", "request_id", "retry_after_s")
 
 
 def _tag(cls: type) -> str:
@@ -78,18 +79,7 @@ def _key(value: Any, _: Any) -> Any:
 
 def _error_json(error: PingPongError) -> dict[str, Any]:
     """The error as `--json` and the gateway show it."""
-    return {
-        "kind": error.kind,
-        "message": str(error),
-        "retryable": error.retryable,
-        "fault": error.fault,
-        "provider": error.provider,
-        "model": error.model,
-        "status": error.status,
-        "code": error.code,
-        "request_id": error.request_id,
-        "retry_after_s": error.retry_after_s,
-    }
+    return {"kind": error.kind, "message": str(error), **{name: getattr(error, name) for name in _ERROR_FACTS}}
 
 
 def to_json(value: Any, kind: Any = None) -> Any:
