@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -96,6 +97,46 @@ def test_another_shape_is_told_by_its_place() -> None:
     assert parsed(b'{"a":1}', decoder, _malformed) == {"a": 1}
     with pytest.raises(MalformedResponse, match=r"another shape: Expected `int`, got `str`"):
         parsed(b'{"a":"secret"}', decoder, _malformed)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r'{"a":"a\ud83d b"}', "a\ufffd b"),
+        (r'{"a":"\uDE00"}', "\ufffd"),
+        (r'{"a":"\ud83d\ud83d\ude00"}', "\ufffd\U0001f600"),
+        (r'{"a":"\ude00\ud83d\ude00\ud83d"}', "\ufffd\U0001f600\ufffd"),
+        (r'{"a":"\\ud83d \ud83d\n"}', "\\ud83d \ufffd\n"),
+        (r'{"a":"\\\ud83d\"é"}', '\\\ufffd"é'),
+    ],
+)
+def test_half_a_surrogate_pair_costs_one_character(text: str, expected: str) -> None:
+    """A lone half is legal JSON: it becomes U+FFFD, and pairs, escaped backslashes and all else stay."""
+    for data in (text, text.encode()):
+        assert object_from_json(data, _malformed) == {"a": expected}
+        assert json_or_none(data) == {"a": expected}
+        assert parsed(data, msgspec.json.Decoder(dict[str, str]), _malformed) == {"a": expected}
+
+
+@given(st.text(st.characters(codec=None), max_size=20))
+def test_any_text_that_the_standard_library_writes_is_read(text: str) -> None:
+    """Halves of pairs, alone or not, mean what UTF-16 makes of them."""
+    expected = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert object_from_json(json.dumps({"a": text}), _malformed) == {"a": expected}
+
+
+@pytest.mark.parametrize("data", [rb'{"a":"\ud83d"', rb'{"a":"\ud83d","b":"\x"}', rb'{"a":"\ud8', rb'["\ud83d",' + DEEP])
+def test_what_is_broken_besides_stays_broken(data: bytes) -> None:
+    """Mending a lone half makes no JSON of what is none, however deep."""
+    with pytest.raises(MalformedResponse, match=r"^The answer is not JSON\.$"):
+        object_from_json(data, _malformed)
+    assert json_or_none(data) is None
+
+
+def test_another_shape_with_half_a_pair_is_told_by_its_place() -> None:
+    """The typed complaint is the same, mended or not."""
+    with pytest.raises(MalformedResponse, match=r"another shape: Expected `int`, got `str`"):
+        parsed(rb'{"\ud83d":1,"a":"secret"}', msgspec.json.Decoder(dict[str, int]), _malformed)
 
 
 @given(st.binary(max_size=50))

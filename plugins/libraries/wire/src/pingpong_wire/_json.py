@@ -6,6 +6,7 @@ Reading takes `error`, which makes the exception out of what is wrong: "is not J
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ def _plain(value: Any) -> Any:
 
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _any = msgspec.json.Decoder()
+
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape inside a string, a whole surrogate pair being one; the group is half of a pair that stands alone."""
 
 
 def json_bytes(value: object) -> bytes:
@@ -52,11 +56,32 @@ def parsed(data: bytes | str, decoder: msgspec.json.Decoder[T], error: Callable[
         Exception: What `error` makes of "is not JSON", or of "is JSON of another shape: …", which names the place.
     """
     try:
-        return decoder.decode(data)
+        return _decoded(data, decoder)
     except msgspec.ValidationError as exc:
         raise error(f"is JSON of another shape: {exc}") from exc
     except (ValueError, RecursionError) as exc:
         raise error("is not JSON") from exc
+
+
+def _decoded(data: bytes | str, decoder: msgspec.json.Decoder[T]) -> T:
+    """
+    What the decoder reads, where it can with U+FFFD for each half of a surrogate pair that stands alone.
+
+    Such an escape is legal JSON, "\\ud83d", and servers that cut texts by UTF-16 units send it; msgspec refuses it. The mended
+    text is as long and as deep as what came.
+
+    Source: https://www.rfc-editor.org/rfc/rfc8259#section-8.2
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        given = data.encode() if isinstance(data, str) else data
+        mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape.group(1) else escape.group(), given)
+        if mended == given:
+            raise
+        return decoder.decode(mended)
 
 
 def object_from_json(data: bytes | str, error: Callable[[str], Exception]) -> dict[str, Any]:
@@ -75,7 +100,7 @@ def object_from_json(data: bytes | str, error: Callable[[str], Exception]) -> di
 def json_or_none(data: bytes | str) -> Any:
     """The JSON value in `data`, None where it is no JSON: for bodies of which nothing is expected."""
     try:
-        return _any.decode(data)
+        return _decoded(data, _any)
     except (ValueError, RecursionError):
         return None
 
