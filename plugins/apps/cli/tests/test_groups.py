@@ -75,6 +75,16 @@ def test_unknown_command(world: Any) -> None:
     assert (run.exit_code, "No such command 'aks'" in run.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("args", [("ask", "2+2?"), ("ask", "--help")])
+def test_a_name_that_two_plugins_claim(args: tuple[str, ...], command_world: Any, tmp_path: Path) -> None:
+    """The command that both lose is told with both plugins and what to do, also where they quarrel about more names."""
+    rival = fake_plugin("rival", commands=[command("ask", "mine"), command("plan", "mine")])
+    run = command_world(tmp_path, rival).run(*args)
+    assert run.exit_code == 2
+    assert "'ask' is claimed by cli (pingpong-cli" in run.stderr
+    assert "rival (pingpong-rival 1.0); block or uninstall one." in run.stderr
+
+
 def test_a_command_that_breaks_is_a_bug(command_world: Any, tmp_path: Path) -> None:
     """An exception nobody foresaw is one paragraph; --verbose adds the traceback."""
 

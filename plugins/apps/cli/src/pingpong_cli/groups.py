@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 import click
-from pingpong import CommandRecord, PluginError, Registry
+from pingpong import CommandRecord, ConfigError, PluginError, Registry
 
 from pingpong_cli.app import App
 
@@ -57,11 +57,19 @@ class CommandGroup(click.Group):
         return sorted({path[len(self._path)] for path in self._below(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command or group of one more word. Raises `PluginError` where its plugin is broken."""
+        """
+        The command or group of one more word.
+
+        Raises:
+            PluginError: Its plugin is broken.
+            ConfigError: Several plugins claim its name, so that none has it.
+        """
         path, below = (*self._path, cmd_name), self._below(ctx)
         own = loaded_command(_registry(ctx), below[path]) if path in below else None
         if any(len(other) > len(path) and other[: len(path)] == path for other in below):
             return CommandGroup(cmd_name, path=path, own=own)
+        if own is None:
+            _check_claims(_registry(ctx), " ".join(path))
         return own
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -81,6 +89,13 @@ class CommandGroup(click.Group):
         records = {tuple(name.split()): record for name, record in _registry(ctx).records("commands").items()}
         n = len(self._path)
         return {path: record for path, record in records.items() if path[:n] == self._path and len(path) > n}
+
+
+def _check_claims(registry: Registry, name: str) -> None:
+    claims = [p for p in registry.plugins if p.state == "failed" for n in p.records.get("commands", ()) if n == name]
+    if claims:
+        both = " and ".join(f"{p.name} ({p.origin})" for p in claims)
+        raise ConfigError(f"The command {name!r} is claimed by {both}; block or uninstall one.")
 
 
 def _registry(ctx: click.Context) -> Registry:
