@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -105,15 +106,28 @@ def test_a_terminal_without_the_characters() -> None:
     assert "'?' is no model id" in json.loads(done.stdout)["error"]["message"]
 
 
-def _close_both() -> None:
-    os.close(1)
-    os.close(2)
+def _close(*streams: int) -> Callable[[], None]:
+    def run() -> None:
+        for stream in streams:
+            os.close(stream)
+
+    return run
 
 
-def test_closed_streams_are_no_error() -> None:
-    """Started with stdout and stderr closed, the program runs and exits as it would."""
-    done = run_script("plugins", preexec_fn=_close_both)
-    assert done.returncode == 0
+@pytest.mark.parametrize("args", [("ask", "2+2?", "--simulate"), ("plugins",), ("--json", "plugins")])
+def test_closed_stdout_is_one_paragraph(args: tuple[str, ...]) -> None:
+    """What cannot be written because stdout is closed is exit code 1, and one line says so."""
+    done = run_script(*args, stderr=subprocess.PIPE, preexec_fn=_close(1))
+    assert done.returncode == 1
+    assert "stdout is closed" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_stderr_is_no_error() -> None:
+    """Notes that nobody can read keep no answer back; with stdout closed too the exit code still tells the loss."""
+    done = run_script("plugins", stdout=subprocess.PIPE, preexec_fn=_close(2))
+    assert (done.returncode, "cli" in done.stdout) == (0, True)
+    assert run_script("plugins", preexec_fn=_close(1, 2)).returncode == 1
 
 
 def on_terminal(behaviour: str, *args: str, **env: str) -> str:

@@ -181,6 +181,9 @@ def _of_system(exc: OSError) -> Failure:
     if exc.errno in _FULL:
         message = f"The output cannot be written ({reason}). Free some space, or send it somewhere else, and ask again."
         return Failure(kind="output", message=message, exit_code=OTHER)
+    if exc.errno == errno.EBADF and exc.filename is None:
+        message = "The output cannot be written: stdout is closed. Leave it open, or send it to a file, and ask again."
+        return Failure(kind="output", message=message, exit_code=OTHER)
     where = f" on {exc.filename}" if exc.filename else ""
     message = f"The system refused something{where}: {reason}. --verbose shows where."
     return Failure(kind="system", message=message, exit_code=OTHER, more=tuple(traceback.format_exception(exc)))

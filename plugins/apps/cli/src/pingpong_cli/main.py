@@ -88,8 +88,9 @@ def root() -> None:
 def main() -> None:
     """The script's entry point."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # started with it closed
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # lives as long as the process
+        if getattr(sys, name) is None:  # started with it closed: writing an answer fails then, writing a note does not
+            access = os.O_RDONLY if name == "stdout" else os.O_WRONLY
+            setattr(sys, name, os.fdopen(os.open(os.devnull, access), "w", encoding="utf-8"))
         stream = getattr(sys, name)
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows "?"
