@@ -61,6 +61,20 @@ def test_models_without_a_key(world: Any) -> None:
     assert told[0]["price"]["input_usd_per_mtok"] == "1"
 
 
+@pytest.mark.parametrize("width", [12, 24, 40, 60, 80, 100])
+def test_models_in_a_narrow_terminal(width: int, world: Any) -> None:
+    """Whatever the width, no line is longer and every id can be read; other columns go first."""
+    world.cards = (fake_card("fake:a-model-of-a-rather-long-name"), fake_card("other:big"))
+    world.env = {"COLUMNS": str(width)}
+    lines = world.run("models").stdout.splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    ids = "".join(line.split()[0] for line in lines[2:] if line.strip())
+    told = ids if width < 40 else " ".join(lines)
+    assert "fake:a-model-of-a-rather-long-name" in told
+    assert "other:big" in told
+    assert ("usable" in lines[1]) == (width >= 60)
+
+
 def test_retired_models_are_hidden_until_asked_for(world: Any) -> None:
     """A retired model is listed with --all only."""
     world.cards = (fake_card("fake:small"), fake_card("fake:old", retired=date(2025, 1, 1)))
@@ -150,6 +164,26 @@ def test_doctor_tries_each_driver(world: Any, tmp_path: Path) -> None:
     findings = {f["name"]: f for f in json.loads(run.stdout)["findings"]}
     assert (run.exit_code, findings["driver fake"]["state"]) == (1, "broken")
     assert "[drivers.fake]" in findings["driver fake"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("[routers.falback]", "falback"),
+        ("[routers.fallback]\nsped = 1", "sped"),
+        ("strategy = 'falback'", "falback"),
+        ("[fusers.magic]", "magic"),
+        ("validators = ['grumpier']", "grumpier"),
+        ("truncator = 'scissors'", "scissors"),
+    ],
+)
+def test_doctor_finds_what_would_break_a_request(table: str, words: str, world: Any, tmp_path: Path) -> None:
+    """A name or setting that makes the client or its first request fail is broken, and named."""
+    (tmp_path / "pingpong.toml").write_text(table)
+    run = world.run("plugins", "doctor", "--json")
+    broken = [f["text"] for f in json.loads(run.stdout)["findings"] if f["state"] == "broken"]
+    assert run.exit_code == 1
+    assert any(words in text for text in broken)
 
 
 def test_doctor_notes_missing_keys(simulated: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
@@ -86,6 +86,7 @@ def _of_client(app: App) -> Iterator[Finding]:
         yield Finding("cards", "broken", str(problem))
     for record in client.registry.records("drivers").values():
         yield _of_driver(client, record)
+    yield from _of_policies(client)
     answers = "from the simulator, no provider is called" if client.is_simulated else "from providers"
     yield Finding("answers", "note" if client.is_simulated else "ok", answers)
 
@@ -101,6 +102,25 @@ def _of_driver(client: Client, record: DriverRecord) -> Finding:
         return Finding(name, "ok", f"{cards} models, a key is set")
     where = f" Keys: {record.key_url}" if record.key_url else ""
     return Finding(name, "note", f"{cards} models, no key: set {' or '.join(record.env_vars) or 'one'}.{where}")
+
+
+def _of_policies(client: Client) -> Iterator[Finding]:
+    """What the configuration names or gives a table to, made as the first request would."""
+    config = client.config
+    named: dict[str, Iterable[str]] = {
+        "routers": (config.strategy, *config.routers),
+        "fusers": config.fusers,
+        "validators": config.validators,
+        "truncators": (config.truncator,) if config.truncator else (),
+    }
+    for kind, name in ((kind, name) for kind, names in named.items() for name in dict.fromkeys(names)):
+        what = f"{kind.removesuffix('s')} {name}"
+        try:
+            client.models.plugins.make(kind, name, {})
+        except PingPongError as exc:
+            yield Finding(what, "broken", str(exc))
+        else:
+            yield Finding(what, "ok", "can be made")
 
 
 def _of_libraries() -> Iterator[Finding]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 from pingpong import Capability, Card, ConfigError, to_json
 
 from pingpong_cli.app import App, json_option, verbose_option
 from pingpong_cli.text import count_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _SHORT = {
     Capability.tools: "tools",
@@ -22,6 +26,12 @@ _SHORT = {
     Capability.audio_output: "speaks",
 }
 """Capabilities worth a word in the table; `--json` has all."""
+
+_COLUMNS = ("model", ">context", ">output", ">$ in", ">$ out", "can", "usable")
+_FIRST_TO_GO = ("can", ">output", ">context", ">$ out", ">$ in", "usable")
+"""Columns in the order in which a narrow terminal loses them."""
+
+_ENDLESS = 100_000
 
 
 def make() -> click.Command:
@@ -70,10 +80,31 @@ def _row(card: Card, why_not: str | None, usable: str) -> tuple[str, ...]:
     )
 
 
-def _show(app: App, rows: list[tuple[Any, ...]]) -> None:
+def _show(app: App, rows: list[tuple[str, ...]]) -> None:
+    console, names = app.console(), list(_COLUMNS)
+    table = _table(names, rows)
+    for name in _FIRST_TO_GO:
+        if _least_width(console, table) <= console.width:
+            break
+        names.remove(name)
+        table = _table(names, rows)
+    console.print(table)
+
+
+def _table(names: list[str], rows: list[tuple[str, ...]]) -> Table:
+    """The table of some columns; ids are folded only where they stand alone."""
     from pingpong_cli.reports import table_of
 
-    table = table_of("model", ">context", ">output", ">$ in", ">$ out", "can", "usable")
+    table = table_of(*names)
+    table.columns[0].no_wrap = len(names) > 1
+    at = [_COLUMNS.index(name) for name in names]
     for row in rows:
-        table.add_row(*row)
-    app.console().print(table)
+        table.add_row(*(row[i] for i in at))
+    return table
+
+
+def _least_width(console: Console, table: Table) -> int:
+    """Characters that the table needs with every word whole."""
+    from rich.measure import Measurement
+
+    return Measurement.get(console, console.options.update(max_width=_ENDLESS), table).minimum
