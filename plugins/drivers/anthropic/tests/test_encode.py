@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pingpong import (
@@ -271,13 +271,12 @@ def test_attachments_of_other_providers_stay_out(body_of: Body, card: Card) -> N
     assert body_of(Request(messages), card)["messages"][1] == {"role": "assistant", "content": "a"}
 
 
-def test_a_foreign_part_raises_unless_dropping_is_allowed(body_of: Body, card: Card) -> None:
-    """Content only another provider understands is refused, or left out where the caller said so."""
-    messages = (user((Text("q"), Opaque("openai", "{}"))),)
-    with pytest.raises(UnsupportedParameter, match="only openai understands"):
-        body_of(Request(messages), card)
-    wire = body_of(Request(messages, on_unsupported="drop"), card)["messages"]
-    assert wire == [{"role": "user", "content": [{"type": "text", "text": "q"}]}]
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+def test_a_foreign_part_is_refused(body_of: Body, card: Card, on_unsupported: Literal["raise", "drop"]) -> None:
+    """Content only another provider understands is never left out unsaid; what may be dropped the kernel drops."""
+    for part in (Opaque("openai", "{}"), ToolCallResponse("c", (Opaque("openai", "{}"),))):
+        with pytest.raises(UnsupportedParameter, match="only openai understands"):
+            body_of(Request(user((Text("q"), part)), on_unsupported=on_unsupported), card)
 
 
 @pytest.mark.parametrize("arguments", ['{"a":', "[1]", "3", "nonsense"])
@@ -308,15 +307,21 @@ def test_effort_becomes_a_budget_where_models_know_no_other(
     [
         ("claude-opus-4-8", {"reasoning_budget_tokens": 2048}),
         ("claude-opus-4-8", {"reasoning_effort": "minimal"}),
-        ("claude-haiku-4-5", {"reasoning_effort": "low", "max_output_tokens": 1024}),
+        ("claude-opus-4-8", {"reasoning_effort": "minimal", "reasoning_budget_tokens": 2048}),
+        ("claude-haiku-4-5", {"reasoning_effort": "minimal"}),
+        ("claude-haiku-4-5", {"reasoning_effort": "low"}),
     ],
 )
-def test_thinking_that_a_model_has_no_form_of_is_refused_or_dropped(body_of: Body, model: str, options: dict[str, Any]) -> None:
-    """A value that cannot be honoured raises, and is left out where the caller allows it."""
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+def test_thinking_that_a_model_has_no_form_of_is_refused_by_name(
+    body_of: Body, model: str, options: dict[str, Any], on_unsupported: Literal["raise", "drop"]
+) -> None:
+    """A value that cannot be honoured raises with the options to leave out, dropping allowed or not; without them it works."""
     card = Card(provider="anthropic", model=model, endpoints=("messages",))
-    with pytest.raises(UnsupportedParameter, match=r"on_unsupported"):
-        body_of(Request("q", **options), card)
-    assert "thinking" not in body_of(Request("q", on_unsupported="drop", **options), card)
+    with pytest.raises(UnsupportedParameter, match=r"on_unsupported") as caught:
+        body_of(Request("q", max_output_tokens=1024, on_unsupported=on_unsupported, **options), card)
+    assert caught.value.options == tuple(options)
+    assert "thinking" not in body_of(Request("q", max_output_tokens=1024), card)
 
 
 def test_max_tokens_is_always_sent(body_of: Body, card: Card) -> None:

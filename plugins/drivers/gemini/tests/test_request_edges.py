@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from attrs import evolve
@@ -15,7 +15,9 @@ from pingpong import (
     Message,
     Opaque,
     OutputSchema,
+    Part,
     Reasoning,
+    ReasoningEffort,
     Request,
     Role,
     Text,
@@ -90,11 +92,32 @@ def test_what_the_wire_cannot_carry_is_refused(
 
 
 def test_another_providers_attachments_are_left_out(body_of: Callable[..., Any]) -> None:
-    """Foreign attachments never reach the wire, and foreign parts only fall away where the caller allows it."""
+    """Foreign attachments never reach the wire."""
     theirs = Opaque("openai", '{"id":"x"}')
-    parts = (Reasoning("", theirs), Text("a", theirs), theirs, ToolCall("c", "f", "{}", theirs))
-    body = body_of(Request((user("hi"), assistant(parts)), on_unsupported="drop"), "gemini-2.5-flash")
+    parts = (Reasoning("", theirs), Text("a", theirs), ToolCall("c", "f", "{}", theirs))
+    body = body_of(Request((user("hi"), assistant(parts))), "gemini-2.5-flash")
     assert body["contents"][1]["parts"] == [{"text": "a"}, {"functionCall": {"id": "c", "name": "f", "args": {}}}]
+
+
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+@pytest.mark.parametrize("part", [Opaque("openai", "{}"), ToolCallResponse("c", (Opaque("openai", "{}"),), "f")])
+def test_a_foreign_part_is_refused(body_of: Callable[..., Any], part: Part, on_unsupported: Literal["raise", "drop"]) -> None:
+    """Content only another provider understands is never left out unsaid; what may be dropped the kernel drops."""
+    with pytest.raises(UnsupportedParameter, match="only openai understands"):
+        body_of(Request(user((Text("q"), part)), on_unsupported=on_unsupported))
+
+
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+@pytest.mark.parametrize(
+    ("effort", "model"), [("none", "gemini-3.6-flash"), ("max", "gemini-3.6-flash"), ("xhigh", "gemini-2.5-pro")]
+)
+def test_an_effort_that_a_model_does_not_take_is_refused_by_name(
+    body_of: Callable[..., Any], effort: ReasoningEffort, model: str, on_unsupported: Literal["raise", "drop"]
+) -> None:
+    """The error names the option to leave out, dropping allowed or not."""
+    with pytest.raises(UnsupportedParameter) as caught:
+        body_of(Request("hi", reasoning_effort=effort, on_unsupported=on_unsupported), model)
+    assert caught.value.options == ("reasoning_effort",)
 
 
 def test_calls_of_other_models_are_marked_where_calls_are_signed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from attrs import evolve
@@ -49,21 +49,24 @@ def test_content_without_a_place_is_refused(chat: Any, card: Card, message: Mess
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "options"),
     [
-        Request((user((Text("x"), Opaque("gemini", "{}"))),)),
-        Request((user("x"), assistant((Text("y"), Opaque("anthropic", "{}"))))),
-        Request((user("x"), Message(Role.tool, (Opaque("anthropic", "{}"),)))),
-        Request("x", top_k=4),
-        Request("x", reasoning_budget_tokens=100),
+        (Request((user((Text("x"), Opaque("gemini", "{}"))),)), ()),
+        (Request((user("x"), assistant((Text("y"), Opaque("anthropic", "{}"))))), ()),
+        (Request((user("x"), Message(Role.tool, (Opaque("anthropic", "{}"),)))), ()),
+        (Request("x", top_k=4), ("top_k",)),
+        (Request("x", reasoning_budget_tokens=100), ("reasoning_budget_tokens",)),
+        (Request("x", top_k=4, reasoning_budget_tokens=0), ("top_k", "reasoning_budget_tokens")),
     ],
 )
-def test_what_may_be_dropped_is_dropped_on_request_only(chat: Any, card: Card, request_: Request) -> None:
-    """Foreign opaque parts and options without a field raise, unless the caller chose drop."""
-    with pytest.raises(UnsupportedParameter):
-        chat.codec.encode(request_, card, is_stream=False)
-    body = chat.codec.encode(evolve(request_, on_unsupported="drop"), card, is_stream=False).body
-    assert "top_k" not in json.loads(body)
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+def test_what_has_no_place_is_refused_by_name(
+    chat: Any, card: Card, request_: Request, options: tuple[str, ...], on_unsupported: Literal["raise", "drop"]
+) -> None:
+    """Foreign parts and options without a field raise, dropping allowed or not; the error names the options to leave out."""
+    with pytest.raises(UnsupportedParameter) as caught:
+        chat.codec.encode(evolve(request_, on_unsupported=on_unsupported), card, is_stream=False)
+    assert caught.value.options == options
 
 
 def test_foreign_attachments_are_left_out(chat: Any, card: Card) -> None:

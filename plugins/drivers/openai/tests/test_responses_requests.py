@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from attrs import evolve
@@ -46,23 +46,25 @@ def test_content_without_a_place_is_refused(responses: Any, card: Card, message:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "options"),
     [
-        Request((user((Text("x"), Opaque("gemini", "{}"))),)),
-        Request((user("x"), assistant((Text("y"), Opaque("anthropic", "{}"))))),
-        Request((user("x"), Message(Role.tool, (Opaque("anthropic", "{}"),)))),
-        Request((user("x"), Message(Role.tool, (ToolCallResponse("c", (Text("y"), Opaque("gemini", "{}"))),)))),
-        Request("x", stop=("a",)),
-        Request("x", seed=0),
-        Request("x", presence_penalty=0.0),
+        (Request((user((Text("x"), Opaque("gemini", "{}"))),)), ()),
+        (Request((user("x"), assistant((Text("y"), Opaque("anthropic", "{}"))))), ()),
+        (Request((user("x"), Message(Role.tool, (Opaque("anthropic", "{}"),)))), ()),
+        (Request((user("x"), Message(Role.tool, (ToolCallResponse("c", (Text("y"), Opaque("gemini", "{}"))),)))), ()),
+        (Request("x", stop=("a",)), ("stop",)),
+        (Request("x", seed=0), ("seed",)),
+        (Request("x", presence_penalty=0.0), ("presence_penalty",)),
     ],
 )
-def test_what_may_be_dropped_is_dropped_on_request_only(responses: Any, card: Card, request_: Request) -> None:
-    """Foreign opaque parts and options without a field raise, unless the caller chose drop."""
-    with pytest.raises(UnsupportedParameter):
-        responses.codec.encode(request_, card, is_stream=False)
-    body = json.loads(responses.codec.encode(evolve(request_, on_unsupported="drop"), card, is_stream=False).body)
-    assert not body.keys() & {"stop", "seed", "presence_penalty"}
+@pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
+def test_what_has_no_place_is_refused_by_name(
+    responses: Any, card: Card, request_: Request, options: tuple[str, ...], on_unsupported: Literal["raise", "drop"]
+) -> None:
+    """Foreign parts and options without a field raise, dropping allowed or not; the error names the options to leave out."""
+    with pytest.raises(UnsupportedParameter) as caught:
+        responses.codec.encode(evolve(request_, on_unsupported=on_unsupported), card, is_stream=False)
+    assert caught.value.options == options
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,10 @@ def test_a_spoilt_attachment_is_the_callers_error(text: str) -> None:
         attached(Opaque("mine", text), "mine")
 
 
-def test_a_foreign_part_is_refused_unless_it_may_be_dropped() -> None:
+def test_a_foreign_part_is_refused() -> None:
     """The error says whose it is and what to do."""
-    refuse_opaque(Opaque("other", "{}"), "mine", is_drop=True)
     with pytest.raises(UnsupportedParameter, match="only other understands has no place on mine"):
-        refuse_opaque(Opaque("other", "{}"), "mine", is_drop=False)
+        refuse_opaque(Opaque("other", "{}"), "mine")
 
 
 def _usage(wire: Mapping[str, Any]) -> Usage:

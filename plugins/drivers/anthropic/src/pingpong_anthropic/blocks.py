@@ -137,7 +137,7 @@ def _document_from_block(block: dict[str, Any]) -> File:
             return File(name=name, opaque=opaque_from_fields(block, "type", "title"))
 
 
-def content_from_parts(parts: tuple[Part, ...], *, drop_foreign: bool) -> str | list[dict[str, Any]]:
+def content_from_parts(parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
     """
     Content of a message or tool result: a string for one plain text, else blocks.
 
@@ -148,16 +148,15 @@ def content_from_parts(parts: tuple[Part, ...], *, drop_foreign: bool) -> str | 
     """
     if len(parts) == 1 and isinstance(parts[0], Text) and not fields_from_opaque(parts[0].opaque):
         return parts[0].text
-    blocks = (block_from_part(p, drop_foreign=drop_foreign) for p in parts if not (isinstance(p, Text) and not p.text))
-    return [block for block in blocks if block is not None]
+    return [block_from_part(part) for part in parts if not (isinstance(part, Text) and not part.text)]
 
 
-def block_from_part(part: Part, *, drop_foreign: bool) -> dict[str, Any] | None:
+def block_from_part(part: Part) -> dict[str, Any]:
     """
-    The block that carries one part; None for another provider's `Opaque` part where those may be dropped.
+    The block that carries one part.
 
     Raises:
-        UnsupportedParameter: Another provider's `Opaque` part, unless `drop_foreign`.
+        UnsupportedParameter: Another provider's `Opaque` part.
         UnsupportedCapability: Audio, or a file of a kind this wire has no block for.
         InvalidRequestError: Media without bytes, address or reference, or bytes without their type.
     """
@@ -173,25 +172,24 @@ def block_from_part(part: Part, *, drop_foreign: bool) -> dict[str, Any] | None:
             arguments = input_from_arguments(part.arguments)
             return {"type": "tool_use", "id": part.call_id, "name": part.name, "input": arguments, **extra}
         case ToolCallResponse():
-            return _block_from_tool_result(part, extra, drop_foreign)
+            return _block_from_tool_result(part, extra)
         case Image():
             return {"type": "image", "source": extra.get("source") or _image_source(part), **extra}
         case File():
             title = {} if part.name is None else {"title": part.name}
             return {"type": "document", "source": extra.get("source") or _document_source(part), **title, **extra}
         case Opaque(provider=provider):
-            if provider == PROVIDER:
-                return fields_from_opaque(part)
-            refuse_opaque(part, PROVIDER, is_drop=drop_foreign)
-            return None
+            if provider != PROVIDER:
+                refuse_opaque(part, PROVIDER)
+            return fields_from_opaque(part)
         case Audio():
             raise UnsupportedCapability("Anthropic's Messages API takes no audio.", provider=PROVIDER)
 
 
-def _block_from_tool_result(part: ToolCallResponse, extra: dict[str, Any], drop_foreign: bool) -> dict[str, Any]:
+def _block_from_tool_result(part: ToolCallResponse, extra: dict[str, Any]) -> dict[str, Any]:
     block: dict[str, Any] = {"type": "tool_result", "tool_use_id": part.call_id}
     if part.parts:
-        block["content"] = content_from_parts(part.parts, drop_foreign=drop_foreign)
+        block["content"] = content_from_parts(part.parts)
     if part.is_error:
         block["is_error"] = True
     return {**block, **extra}

@@ -29,7 +29,14 @@ from pingpong import (
 from pingpong_wire import json_bytes
 
 from pingpong_anthropic.blocks import content_from_parts
-from pingpong_anthropic.options import DEFAULT_MAX_TOKENS, budget_from_effort, takes_budget, takes_only_budget, takes_system_turns
+from pingpong_anthropic.options import (
+    DEFAULT_MAX_TOKENS,
+    LEAST_BUDGET,
+    budget_from_effort,
+    takes_budget,
+    takes_only_budget,
+    takes_system_turns,
+)
 from pingpong_anthropic.wire import PROVIDER, fields_from_opaque
 
 API_VERSION = "2023-06-01"
@@ -98,10 +105,9 @@ def _turns(messages: tuple[Message, ...]) -> Iterator[tuple[Role, tuple[Part, ..
 
 def _system_and_messages(request: Request, card: Card) -> tuple[Any, list[dict[str, Any]]]:
     turns = list(_turns(request.messages))
-    drop_foreign = request.on_unsupported == "drop"
     system: Any = None
     if turns and turns[0][0] is Role.system:
-        system = content_from_parts(turns.pop(0)[1], drop_foreign=drop_foreign)
+        system = content_from_parts(turns.pop(0)[1])
     wire: list[dict[str, Any]] = []
     for i, (role, parts) in enumerate(turns):
         if role is Role.system:
@@ -109,7 +115,7 @@ def _system_and_messages(request: Request, card: Card) -> tuple[Any, list[dict[s
             role, parts = _placed_system(parts, card, wire, next_role)
         kept = tuple(p for p in parts if not (isinstance(p, Reasoning) and not fields_from_opaque(p.opaque)))
         # An empty turn says nothing and the API refuses it; turns of one role that then meet are joined by the API.
-        if content := content_from_parts(kept, drop_foreign=drop_foreign):
+        if content := content_from_parts(kept):
             wire.append({"role": "user" if role is Role.tool else role.value, "content": content})
     return system, wire
 
@@ -170,27 +176,19 @@ def _sampling(request: Request) -> dict[str, Any]:
 
 
 def _thinking_and_output(request: Request, card: Card, max_tokens: int) -> dict[str, Any]:
+    _refuse_thinking(request, card, max_tokens)
     body: dict[str, Any] = {}
     output: dict[str, Any] = {}
-    effort = request.reasoning_effort
-    can_drop = request.on_unsupported == "drop"
+    effort, budget = request.reasoning_effort, request.reasoning_budget_tokens
     if effort == "none":
         body["thinking"] = {"type": "disabled"}
-    elif effort == "minimal":
-        if not can_drop:
-            raise _unsupported("reasoning_effort", "minimal is no effort of Anthropic's; use low")
     elif effort is not None and not takes_only_budget(card.model):
         body["thinking"] = {"type": "adaptive"}
         output["effort"] = effort
-    elif effort is not None and max_tokens > 1024:
+    elif effort is not None:
         body["thinking"] = {"type": "enabled", "budget_tokens": budget_from_effort(effort, max_tokens)}
-    elif effort is not None and not can_drop:
-        raise _unsupported("reasoning_effort", f"{card.model} thinks with 1024 tokens at least; raise max_output_tokens")
-    if (budget := request.reasoning_budget_tokens) is not None:
-        if takes_budget(card.model):
-            body["thinking"] = {"type": "enabled", "budget_tokens": budget}
-        elif not can_drop:
-            raise _unsupported("reasoning_budget_tokens", f"{card.model} takes no budget; use reasoning_effort")
+    if budget is not None:
+        body["thinking"] = {"type": "enabled", "budget_tokens": budget}
     if request.output_schema is not None:
         output["format"] = {"type": "json_schema", "schema": request.output_schema.schema}
     if output:
@@ -198,5 +196,21 @@ def _thinking_and_output(request: Request, card: Card, max_tokens: int) -> dict[
     return body
 
 
-def _unsupported(name: str, what: str) -> UnsupportedParameter:
-    return UnsupportedParameter(f'{name}: {what}, or set on_unsupported="drop".', provider=PROVIDER)
+def _refuse_thinking(request: Request, card: Card, max_tokens: int) -> None:
+    """
+    Refuse amounts of thinking that the model has no form of.
+
+    Raises:
+        UnsupportedParameter: Some are set; `options` names them all.
+    """
+    effort = request.reasoning_effort
+    faults: dict[str, str] = {}
+    if effort == "minimal":
+        faults["reasoning_effort"] = "minimal is no effort of Anthropic's; use low"
+    elif effort not in (None, "none") and takes_only_budget(card.model) and max_tokens <= LEAST_BUDGET:
+        faults["reasoning_effort"] = f"{card.model} thinks with {LEAST_BUDGET} tokens at least; raise max_output_tokens"
+    if request.reasoning_budget_tokens is not None and not takes_budget(card.model):
+        faults["reasoning_budget_tokens"] = f"{card.model} takes no budget; use reasoning_effort"
+    if faults:
+        what = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
+        raise UnsupportedParameter(f'{what}, or set on_unsupported="drop".', options=tuple(faults), provider=PROVIDER)

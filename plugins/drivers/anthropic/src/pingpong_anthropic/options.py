@@ -70,8 +70,10 @@ _BEFORE_4_6 = (
 _UP_TO_4_6 = (*_BEFORE_4_6, "claude-opus-4-6", "claude-sonnet-4-6")
 _ONLY_TOP_LEVEL_SYSTEM = (*_UP_TO_4_6, "claude-opus-4-7", "claude-mythos-preview")
 _SONNET_5 = re.compile(r"claude-sonnet-5(-\d{8})?")
-_BUDGETS = {"low": 1024, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 65536}
-"""Thinking tokens for an effort, on models that know budgets alone; 1024 is the least the API takes."""
+LEAST_BUDGET = 1024
+"""The least number of thinking tokens that the API takes."""
+_BUDGETS = {"low": LEAST_BUDGET, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 65536}
+"""Thinking tokens for an effort, on models that know budgets alone."""
 
 
 def takes_only_budget(model: str) -> bool:

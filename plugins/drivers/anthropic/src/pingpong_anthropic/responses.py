@@ -110,7 +110,9 @@ def answer_block(part: Any) -> dict[str, Any] | None:
     Raises:
         UnsupportedCapability: The part is an image, sound or file.
     """
-    block = block_from_part(part, drop_foreign=True)
-    if block is not None and block.get("type") in ("image", "document"):
+    if isinstance(part, Opaque) and part.provider != PROVIDER:
+        return None
+    block = block_from_part(part)
+    if block.get("type") in ("image", "document"):
         raise UnsupportedCapability("A message of Anthropic's wire holds no images or files.", provider=PROVIDER)
     return block

@@ -35,13 +35,12 @@ def contents_to_wire(request: Request, *, needs_signatures: bool) -> Json:
     Raises:
         UnsupportedParameter, InvalidRequestError: As `part_to_wire`.
     """
-    is_drop = request.on_unsupported == "drop"
     system: list[Json] = []
     contents: list[Json] = []
     calls: dict[str, ToolCall] = {}
     last: Role | None = None
     for message in request.messages:
-        parts = _parts_to_wire(message.parts, calls, is_drop=is_drop)
+        parts = _parts_to_wire(message.parts, calls)
         if message.role is Role.system:
             system += parts
         elif message.role is Role.tool and last is Role.tool:
@@ -56,12 +55,12 @@ def contents_to_wire(request: Request, *, needs_signatures: bool) -> Json:
     return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": contents}
 
 
-def _parts_to_wire(parts: Iterable[Part], calls: dict[str, ToolCall], *, is_drop: bool) -> list[Json]:
+def _parts_to_wire(parts: Iterable[Part], calls: dict[str, ToolCall]) -> list[Json]:
     wire: list[Json] = []
     for part in parts:
         if isinstance(part, ToolCall):
             calls[part.call_id] = part
-        one = part_to_wire(_named(part, calls), is_drop=is_drop)
+        one = part_to_wire(_named(part, calls))
         if one is not None:
             if isinstance(part, ToolCallResponse) and _came_without_id(calls.get(part.call_id)):
                 one["functionResponse"].pop("id", None)

@@ -129,20 +129,16 @@ def _string(value: Any) -> str:
     return value
 
 
-def part_to_wire(part: Part, *, is_drop: bool = False) -> Json | None:
+def part_to_wire(part: Part) -> Json | None:
     """
     The wire part of a canonical one; None where nothing is left to say.
-
-    Args:
-        part: Anything a message holds.
-        is_drop: Whether another provider's opaque part is left out instead of refused.
 
     Raises:
         UnsupportedParameter: An opaque part of another provider.
         InvalidRequestError: Content that this wire cannot carry.
     """
     if isinstance(part, Opaque):
-        return _opaque_to_wire(part, is_drop=is_drop)
+        return _opaque_to_wire(part)
     patch = attached(part.opaque)
     if isinstance(part, Reasoning):
         return patched({"text": part.text, "thought": True}, patch) if part.text or patch else None
@@ -156,13 +152,12 @@ def part_to_wire(part: Part, *, is_drop: bool = False) -> Json | None:
     return patched(_media_to_wire(part), patch)
 
 
-def _opaque_to_wire(part: Opaque, *, is_drop: bool) -> Json | None:
-    if part.provider == PROVIDER:
-        value = attached(part)
-        # A further candidate was never part of the conversation, so leaving it out loses nothing that was said.
-        return None if CANDIDATE in value else value
-    refuse_opaque(part, PROVIDER, is_drop=is_drop)
-    return None
+def _opaque_to_wire(part: Opaque) -> Json | None:
+    if part.provider != PROVIDER:
+        refuse_opaque(part, PROVIDER)
+    value = attached(part)
+    # A further candidate was never part of the conversation, so leaving it out loses nothing that was said.
+    return None if CANDIDATE in value else value
 
 
 def arguments_object(call: ToolCall) -> Json:
@@ -188,6 +183,8 @@ def _result_to_wire(part: ToolCallResponse, patch: Json) -> Json:
             if inner.data is None:
                 raise InvalidRequestError("Gemini takes media in a tool call response as bytes only, not by address.")
             media.append(patched(_media_to_wire(inner), attached(inner.opaque)))
+        elif isinstance(inner, Opaque) and inner.provider != PROVIDER:
+            refuse_opaque(inner, PROVIDER)
         elif not isinstance(inner, Text):
             raise InvalidRequestError(f"A tool call response cannot hold a {type(inner).__name__} part on this wire.")
     if media:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pingpong import (
     Event,
     FinishReason,
+    Opaque,
     Part,
     PartEnd,
     Reasoning,
@@ -27,7 +28,7 @@ from pingpong_wire import json_bytes
 
 from pingpong_gemini._errors import REQUEST_ID, status_body
 from pingpong_gemini._finish import block_word, finish_to_wire
-from pingpong_gemini._json import Json, attached, camel
+from pingpong_gemini._json import PROVIDER, Json, attached, camel
 from pingpong_gemini._parts import further_candidate, part_to_wire
 from pingpong_gemini._usage import usage_to_wire
 
@@ -40,12 +41,17 @@ def response_to_wire(response: Response) -> WireResponse:
     end = StreamEnd(
         response.finish_reason or FinishReason.unknown, response.raw_finish_reason, None, response.usage, response.opaque
     )
-    parts = [wire for part in response.parts if (wire := part_to_wire(part, is_drop=True)) is not None]
+    parts = [wire for part in response.parts if (wire := _answer_part(part)) is not None]
     has_calls = any(isinstance(part, ToolCall) for part in response.parts)
     body = {**_last_document(end, parts, has_calls=has_calls), **_names(response.model, response.response_id)}
     if further := [candidate for part in response.parts if (candidate := further_candidate(part)) is not None]:
         body["candidates"] = [*body.get("candidates", ()), *further]
     return WireResponse(200, headers_of(response.request_id, JSON_HEADERS), json_bytes(body))
+
+
+def _answer_part(part: Part) -> Json | None:
+    """As `part_to_wire`, but None for another provider's opaque part: whoever reads the answer could not use it."""
+    return None if isinstance(part, Opaque) and part.provider != PROVIDER else part_to_wire(part)
 
 
 def headers_of(request_id: str | None, headers: Json) -> Json:
@@ -119,8 +125,8 @@ class GeminiStreamRenderer:
         if isinstance(part, Text | Reasoning) and index in self._written:
             if part.opaque is None:
                 return None
-            return part_to_wire(type(part)("", part.opaque), is_drop=True)
-        return part_to_wire(part, is_drop=True)
+            return _answer_part(type(part)("", part.opaque))
+        return _answer_part(part)
 
     def _content(self, part: Json | None) -> bytes:
         if part is None:

@@ -135,7 +135,10 @@ def is_older(model: str) -> bool:
 def _known(amounts: Mapping[str, Any], effort: str, model: str) -> Any:
     if effort not in amounts:
         raise UnsupportedParameter(
-            f"{model} does not take reasoning_effort {effort!r}; it takes {', '.join(amounts)}.", provider=PROVIDER, model=model
+            f"{model} does not take reasoning_effort {effort!r}; it takes {', '.join(amounts)}.",
+            options=("reasoning_effort",),
+            provider=PROVIDER,
+            model=model,
         )
     return amounts[effort]
 

@@ -88,10 +88,8 @@ def refuse_unplaced(request: Request, provider: str, names: tuple[str, ...], end
     Refuse options that the wire has no field for.
 
     Raises:
-        UnsupportedParameter: One is set and the caller did not choose `drop`.
+        UnsupportedParameter: Some are set; `options` names them all.
     """
-    if request.on_unsupported == "drop":
-        return
-    for name in names:
-        if getattr(request, name) not in (None, ()):
-            raise UnsupportedParameter(f"{endpoint} of {provider} has no place for {name}; leave it out.", provider=provider)
+    if unplaced := tuple(name for name in names if getattr(request, name) not in (None, ())):
+        message = f'{endpoint} of {provider} has no place for {", ".join(unplaced)}; leave it out, or set on_unsupported="drop".'
+        raise UnsupportedParameter(message, provider=provider, options=unplaced)

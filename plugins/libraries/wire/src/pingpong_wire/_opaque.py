@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from pingpong import InvalidRequestError, Opaque, UnsupportedParameter
 
@@ -29,14 +29,13 @@ def attached(opaque: Opaque | None, provider: str) -> dict[str, Any]:
     )
 
 
-def refuse_opaque(part: Opaque, where: str, *, is_drop: bool) -> None:
+def refuse_opaque(part: Opaque, where: str) -> NoReturn:
     """
-    Refuse a part that `where` has no place for, unless the caller allows it to be dropped.
+    Refuse a part that `where` has no place for; what may be dropped the kernel has dropped before.
 
     Raises:
-        UnsupportedParameter: `is_drop` is false.
+        UnsupportedParameter: Always.
     """
-    if not is_drop:
-        raise UnsupportedParameter(
-            f'A part that only {part.provider} understands has no place on {where}; remove it, or set on_unsupported="drop".'
-        )
+    raise UnsupportedParameter(
+        f'A part that only {part.provider} understands has no place on {where}; remove it, or set on_unsupported="drop".'
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from pingpong import (
     Audio,
@@ -86,26 +86,26 @@ def _schema(schema: OutputSchema) -> dict[str, Any]:
 
 def _messages(provider: str, request: Request, message: Message, system: str) -> Iterator[dict[str, Any]]:
     if message.role is Role.assistant:
-        yield _assistant(provider, request, message)
+        yield _assistant(provider, message)
     elif message.role is Role.tool:
         calls = (part for m in request.messages for part in m.parts if isinstance(part, ToolCall))
         legacy_ids = {call.call_id for call in calls if is_legacy(provider, call)}
         for part in message.parts:
             if isinstance(part, ToolCallResponse):
-                yield _tool_result(provider, request, part, is_of_legacy_call=part.call_id in legacy_ids)
+                yield _tool_result(provider, part, is_of_legacy_call=part.call_id in legacy_ids)
             elif isinstance(part, Opaque):
-                _refuse(provider, request, part)
+                _refuse(provider, part)
     else:
-        yield {"role": system if message.role is Role.system else "user", "content": _content(provider, request, message.parts)}
+        yield {"role": system if message.role is Role.system else "user", "content": _content(provider, message.parts)}
 
 
-def _content(provider: str, request: Request, parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
-    wire = [piece for part in parts for piece in _content_part(provider, request, part)]
+def _content(provider: str, parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    wire = [piece for part in parts for piece in _content_part(provider, part)]
     is_plain = len(wire) == 1 and wire[0].keys() == {"type", "text"}
     return wire[0]["text"] if is_plain else wire
 
 
-def _content_part(provider: str, request: Request, part: Part) -> Iterator[dict[str, Any]]:
+def _content_part(provider: str, part: Part) -> Iterator[dict[str, Any]]:
     given = attached(getattr(part, "opaque", None), provider, WIRE)
     extra = {"prompt_cache_breakpoint": given["prompt_cache_breakpoint"]} if "prompt_cache_breakpoint" in given else {}
     match part:
@@ -121,7 +121,7 @@ def _content_part(provider: str, request: Request, part: Part) -> Iterator[dict[
         case File():
             yield {"type": "file", "file": _file(provider, part), **extra}
         case Opaque():
-            _refuse(provider, request, part)
+            _refuse(provider, part)
         case _:
             raise InvalidRequestError(f"{type(part).__name__} has no place in this message of chat/completions.")
 
@@ -134,13 +134,13 @@ def _file(provider: str, part: File) -> dict[str, Any]:
     return {"filename": file_name(part), "file_data": url_of(part)}
 
 
-def _assistant(provider: str, request: Request, message: Message) -> dict[str, Any]:
+def _assistant(provider: str, message: Message) -> dict[str, Any]:
     texts = tuple(part for part in message.parts if isinstance(part, Text))
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
     has_other = bool(calls) or any(isinstance(part, Audio) for part in message.parts)
     wire: dict[str, Any] = {"role": "assistant", "content": None if has_other else ""}
     if texts:
-        wire["content"] = _content(provider, request, texts)
+        wire["content"] = _content(provider, texts)
     if modern := [call_on_wire(provider, call) for call in calls if not is_legacy(provider, call)]:
         wire["tool_calls"] = modern
     for part in message.parts:
@@ -152,12 +152,12 @@ def _assistant(provider: str, request: Request, message: Message) -> dict[str, A
             raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of chat/completions.")
         elif isinstance(part, Opaque) and "choice" not in attached(part, provider, WIRE):
             # A further choice was never part of the conversation, so leaving it out loses nothing that was said.
-            _refuse(provider, request, part)
+            _refuse(provider, part)
     return wire
 
 
-def _refuse(provider: str, request: Request, part: Opaque) -> None:
-    refuse_opaque(part, f"chat/completions of {provider}", is_drop=request.on_unsupported == "drop")
+def _refuse(provider: str, part: Opaque) -> NoReturn:
+    refuse_opaque(part, f"chat/completions of {provider}")
 
 
 def _said(provider: str, part: Audio) -> dict[str, str]:
@@ -169,13 +169,13 @@ def _said(provider: str, part: Audio) -> dict[str, str]:
     return {"id": audio_id}
 
 
-def _tool_result(provider: str, request: Request, part: ToolCallResponse, *, is_of_legacy_call: bool) -> dict[str, Any]:
+def _tool_result(provider: str, part: ToolCallResponse, *, is_of_legacy_call: bool) -> dict[str, Any]:
     for inner in part.parts:
         if not isinstance(inner, Text | Opaque):
             raise InvalidRequestError(
                 f"{type(inner).__name__}: tool results of chat/completions are text; those of responses may be images and files."
             )
-    content = _content(provider, request, (Text(TOOL_FAILED), *part.parts) if part.is_error else part.parts)
+    content = _content(provider, (Text(TOOL_FAILED), *part.parts) if part.is_error else part.parts)
     if is_of_legacy_call:
         text = content if isinstance(content, str) else "\n".join(piece["text"] for piece in content)
         return {"role": "function", "name": part.name or "", "content": text}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from pingpong import (
     Capability,
@@ -52,7 +52,7 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
         if isinstance(part, ToolCall) and is_custom_call(provider, part)
     }
     body: dict[str, Any] = {"model": card.model}
-    body["input"] = [item for m in request.messages for item in _items(provider, request, m, system, custom_ids)]
+    body["input"] = [item for m in request.messages for item in _items(provider, m, system, custom_ids)]
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
@@ -85,37 +85,37 @@ def _format(schema: OutputSchema) -> dict[str, Any]:
     return wire if schema.description is None else {**wire, "description": schema.description}
 
 
-def _items(provider: str, request: Request, message: Message, system: str, custom_ids: set[str]) -> Iterator[dict[str, Any]]:
+def _items(provider: str, message: Message, system: str, custom_ids: set[str]) -> Iterator[dict[str, Any]]:
     if message.role is Role.assistant:
-        yield from _assistant(provider, request, message)
+        yield from _assistant(provider, message)
     elif message.role is Role.tool:
         for part in message.parts:
             if isinstance(part, ToolCallResponse):
-                yield _tool_result(provider, request, part, is_custom=part.call_id in custom_ids)
+                yield _tool_result(provider, part, is_custom=part.call_id in custom_ids)
             else:
-                yield from _whole_item(provider, request, part)
+                yield from _whole_item(provider, part)
     else:
-        yield from (item for part in message.parts for item in _whole_item(provider, request, part))
+        yield from (item for part in message.parts for item in _whole_item(provider, part))
         content = _content(provider, tuple(part for part in message.parts if not isinstance(part, Opaque)))
         if content:
             yield {"role": system if message.role is Role.system else "user", "content": content}
 
 
-def _whole_item(provider: str, request: Request, part: Part) -> Iterator[dict[str, Any]]:
+def _whole_item(provider: str, part: Part) -> Iterator[dict[str, Any]]:
     if not isinstance(part, Opaque):
         return
     item = attached(part, provider, WIRE).get("item")
     if isinstance(item, dict):
         yield item
     else:
-        _refuse(provider, request, part)
+        _refuse(provider, part)
 
 
-def _refuse(provider: str, request: Request, part: Opaque) -> None:
-    refuse_opaque(part, f"responses of {provider}", is_drop=request.on_unsupported == "drop")
+def _refuse(provider: str, part: Opaque) -> NoReturn:
+    refuse_opaque(part, f"responses of {provider}")
 
 
-def _assistant(provider: str, request: Request, message: Message) -> Iterator[dict[str, Any]]:
+def _assistant(provider: str, message: Message) -> Iterator[dict[str, Any]]:
     for kind, said, parts in runs(provider, message.parts):
         if kind == "message" and "id" in said:
             yield message_item(provider, said, parts)
@@ -131,12 +131,12 @@ def _assistant(provider: str, request: Request, message: Message) -> Iterator[di
         elif kind == "item":
             yield said["item"]
         else:
-            yield from _other(provider, request, parts[0])
+            yield from _other(provider, parts[0])
 
 
-def _other(provider: str, request: Request, part: Part) -> Iterator[dict[str, Any]]:
+def _other(provider: str, part: Part) -> Iterator[dict[str, Any]]:
     if isinstance(part, Opaque):
-        yield from _whole_item(provider, request, part)
+        yield from _whole_item(provider, part)
     else:
         raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of the responses endpoint.")
 
@@ -171,10 +171,10 @@ def _file(provider: str, part: File) -> dict[str, Any]:
     return {"filename": file_name(part), "file_data": url_of(part)}
 
 
-def _tool_result(provider: str, request: Request, part: ToolCallResponse, *, is_custom: bool) -> dict[str, Any]:
+def _tool_result(provider: str, part: ToolCallResponse, *, is_custom: bool) -> dict[str, Any]:
     for given_part in part.parts:
         if isinstance(given_part, Opaque):
-            _refuse(provider, request, given_part)
+            _refuse(provider, given_part)
     inner = tuple(inner for inner in part.parts if not isinstance(inner, Opaque))
     output = _content(provider, (Text(TOOL_FAILED), *inner) if part.is_error else inner)
     given = attached(part.opaque, provider, WIRE)
