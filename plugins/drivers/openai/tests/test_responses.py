@@ -124,6 +124,7 @@ def test_an_answer_goes_back_as_it_came(responses: Any, reasoning_card: Card) ->
         ),
         (_body(status="incomplete", incomplete_details=None), FinishReason.unknown, "incomplete"),
         (_body(status="queued"), FinishReason.unknown, "queued"),
+        (_body(status="in_progress"), FinishReason.unknown, "in_progress"),
         (_body(status="cancelled"), FinishReason.unknown, "cancelled"),
     ],
 )

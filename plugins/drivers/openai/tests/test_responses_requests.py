@@ -82,12 +82,19 @@ def test_what_has_no_place_is_refused_by_name(
         b'{"model":"m","input":[{"type":"function_call_output","output":"x"}]}',
         b'{"model":"m","input":"x","tools":[{"type":"function"}]}',
         b'{"model":"m","input":"x","text":5}',
+        b'{"model":"m","input":"x","background":true}',
     ],
 )
 def test_a_bad_request_is_refused(responses: Any, body: bytes) -> None:
     """Whatever a client sends is parsed or refused with the caller's error."""
     with pytest.raises(InvalidRequestError):
         responses.dialect.parse(WireRequest("POST", "/v1/responses", {}, body), {})
+
+
+def test_an_answer_that_is_waited_for_is_the_default(responses: Any) -> None:
+    """`background: false` says nothing, so it becomes no option that would be refused later."""
+    wire = WireRequest("POST", "/v1/responses", {}, b'{"model":"m","input":"x","background":false}')
+    assert responses.dialect.parse(wire, {}).request == Request("x")
 
 
 def test_what_clients_send_is_read(responses: Any, card: Card) -> None:

@@ -33,6 +33,7 @@ _ROLES = {"system": Role.system, "developer": Role.system, "user": Role.user}
 _OUTPUTS = {"function_call_output", "custom_tool_call_output"}
 _CANONICAL = frozenset(
     {
+        "background",
         "include",
         "input",
         "instructions",
@@ -55,8 +56,10 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     The request in a body; fields without a canonical place are in its provider options, under their own names.
 
     Raises:
-        InvalidRequestError: A field is missing or of another shape; the message names it.
+        InvalidRequestError: A field is missing or of another shape, or the answer is not to be waited for; the message names it.
     """
+    if body.get("background"):
+        raise InvalidRequestError("Unsupported value: 'background' must be false, as nobody would fetch the answer.")
     tools, other_tools = _tools(body)
     tool_choice = _tool_choice(body.get("tool_choice"))
     text, schema = _text(body.get("text") or {})
