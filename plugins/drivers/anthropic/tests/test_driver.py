@@ -12,6 +12,7 @@ import pytest
 from pingpong import (
     Card,
     DriverOptions,
+    EndpointRecord,
     File,
     Image,
     MissingCredential,
@@ -126,3 +127,17 @@ def test_newer_models_count_more() -> None:
     plain = File(data=b"x", media_type="text/plain")
     cited = File(data=b"x", media_type="text/plain", opaque=Opaque("anthropic", '{"citations":{"enabled":true}}'))
     assert estimate_tokens(Request(user((plain,))), OLD) < estimate_tokens(Request(user((cited,))), OLD)
+
+
+@pytest.mark.parametrize("record", RECORD.endpoints, ids=lambda record: record.name)
+def test_options_without_a_price_are_options(record: EndpointRecord) -> None:
+    """What makes the cost unknown is among what the endpoint takes, and a plain setting is not among it."""
+    assert record.unpriced_options <= record.provider_options
+    assert record.unpriced_options.isdisjoint({"betas", "cache_control", "metadata", "thinking"})
+
+
+def test_what_costs_beyond_the_card_has_no_price() -> None:
+    """Tiers, speed, fallbacks, server tools and compaction make the cost of a message unknown."""
+    messages = RECORD.endpoints[0]
+    named = {"compaction", "container", "context_management", "fallbacks", "mcp_servers", "service_tier", "speed", "tools"}
+    assert named <= messages.unpriced_options

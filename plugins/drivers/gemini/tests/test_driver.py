@@ -16,6 +16,7 @@ from pingpong import (
     Card,
     Driver,
     DriverOptions,
+    EndpointRecord,
     File,
     Image,
     Message,
@@ -157,3 +158,16 @@ def test_importing_the_plugin_loads_no_codec(python: Callable[[str], str]) -> No
     """Listing needs the record alone."""
     code = "import sys, pingpong_gemini.plugin; print([m for m in sys.modules if m.startswith(('pingpong_gemini', 'msgspec'))])"
     assert python(code).strip() == "['pingpong_gemini', 'pingpong_gemini.plugin']"
+
+
+@pytest.mark.parametrize("record", RECORD.endpoints, ids=lambda record: record.name)
+def test_options_without_a_price_are_options(record: EndpointRecord) -> None:
+    """What makes the cost unknown is among what the endpoint takes, and a plain setting is not among it."""
+    assert record.unpriced_options <= record.provider_options
+    assert record.unpriced_options.isdisjoint({"labels", "safetySettings", "store", "taskType"})
+
+
+def test_what_costs_beyond_the_card_has_no_price() -> None:
+    """Candidates, hosted tools, tiers and cached content make the cost of a chat unknown."""
+    unpriced = [e.unpriced_options for e in RECORD.endpoints if e.operation == "chat"]
+    assert unpriced == [{"cachedContent", "generationConfig", "serviceTier", "tools"}] * 2

@@ -15,6 +15,7 @@ from pingpong import (
     Card,
     Driver,
     DriverOptions,
+    EndpointRecord,
     File,
     Image,
     MissingCredential,
@@ -121,3 +122,22 @@ def test_the_estimate_grows_with_every_part(driver: Driver, card: Card) -> None:
     extra = Request("hello", tools=(Tool("f", "does it"),), output_schema=OutputSchema({"type": "object"}))
     assert plain < driver.estimate_tokens(Request("hello world, how are you"), card) < driver.estimate_tokens(extra, card) + 40
     assert driver.estimate_tokens(extra, card) > plain
+
+
+@pytest.mark.parametrize("record", RECORD.endpoints, ids=lambda record: record.name)
+def test_options_without_a_price_are_options(record: EndpointRecord) -> None:
+    """What makes the cost unknown is among what the endpoint takes, and a plain setting is not among it."""
+    assert record.unpriced_options <= record.provider_options
+    assert record.unpriced_options.isdisjoint({"metadata", "store", "user", "verbosity"})
+
+
+def test_what_costs_beyond_the_card_has_no_price() -> None:
+    """Further answers, hosted tools, tiers and input that OpenAI keeps make the cost unknown."""
+    chat, responses, _ = RECORD.endpoints
+    assert {"n", "service_tier", "tools", "web_search_options", "modalities", "prediction"} <= chat.unpriced_options
+    assert {"service_tier", "tools", "conversation", "previous_response_id", "prompt"} <= responses.unpriced_options
+
+
+def test_background_responses_are_not_offered() -> None:
+    """Nothing polls, so asking for one would give an empty answer as a success."""
+    assert "background" not in RECORD.endpoints[1].provider_options

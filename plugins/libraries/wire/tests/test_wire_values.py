@@ -240,3 +240,12 @@ def test_tools_and_schema_add_to_the_estimate() -> None:
     assert plain < schemed < tooled
     files = [Request(user(File(data=b"x" * n, media_type="a/b"))) for n in (300, 600)]
     assert estimate_tokens(files[1], CARD) - estimate_tokens(files[0], CARD) == 100
+
+
+def test_the_providers_own_options_add_to_the_estimate() -> None:
+    """What they say may be read by the model; the endpoint's name and another provider's options are not."""
+    plain, pinned, theirs, own = (
+        estimate_tokens(Request("hi", provider_options=options), CARD)
+        for options in ({}, {"mine": {"endpoint": "chat"}}, {"other": {"a": "word"}}, {"mine": {"a": "word"}})
+    )
+    assert plain == pinned == theirs < own

@@ -44,6 +44,22 @@ _OPTIONS = frozenset(
         "tools",
     }
 )
+_UNPRICED = frozenset(
+    {
+        "billing_policy",
+        "compaction",
+        "container",
+        "context_management",
+        "fallbacks",
+        "inference_geo",
+        "mcp_servers",
+        "service_tier",
+        "speed",
+        "thread",
+        "tools",
+    }
+)
+"""Other rates, other models, hosted tools and machines, a compaction's own tokens, and input that is kept elsewhere."""
 
 RECORD = DriverRecord(
     name="anthropic",
@@ -53,7 +69,12 @@ RECORD = DriverRecord(
     env_vars=("ANTHROPIC_API_KEY",),
     endpoints=(
         EndpointRecord(
-            name="messages", operation="chat", path="/v1/messages", capabilities=_CAPABILITIES, provider_options=_OPTIONS
+            name="messages",
+            operation="chat",
+            path="/v1/messages",
+            capabilities=_CAPABILITIES,
+            provider_options=_OPTIONS,
+            unpriced_options=_UNPRICED,
         ),
         EndpointRecord(
             name="messages/count_tokens",

@@ -30,7 +30,11 @@ _CHAT = frozenset(
 _CHAT_OPTIONS = frozenset(
     {"safetySettings", "cachedContent", "tools", "toolConfig", "generationConfig", "serviceTier", "labels", "store"}
 )
+_CHAT_UNPRICED = frozenset({"cachedContent", "generationConfig", "serviceTier", "tools"})
+"""Input kept elsewhere, further candidates and modalities, another tier, hosted tools."""
 _EMBED_OPTIONS = frozenset({"taskType", "title"})
+_EMBED_UNPRICED = frozenset({"title"})
+"""Input beside the inputs."""
 
 RECORD = DriverRecord(
     name="gemini",
@@ -47,6 +51,7 @@ RECORD = DriverRecord(
             path="/v1beta/models/{model}:generateContent",
             capabilities=_CHAT,
             provider_options=_CHAT_OPTIONS,
+            unpriced_options=_CHAT_UNPRICED,
         ),
         EndpointRecord(
             name="streamGenerateContent",
@@ -54,6 +59,7 @@ RECORD = DriverRecord(
             path="/v1beta/models/{model}:streamGenerateContent",
             capabilities=_CHAT | {Capability.streaming},
             provider_options=_CHAT_OPTIONS,
+            unpriced_options=_CHAT_UNPRICED,
         ),
         EndpointRecord(
             name="countTokens",
@@ -63,13 +69,18 @@ RECORD = DriverRecord(
             provider_options=_CHAT_OPTIONS,
         ),
         EndpointRecord(
-            name="embedContent", operation="embed", path="/v1beta/models/{model}:embedContent", provider_options=_EMBED_OPTIONS
+            name="embedContent",
+            operation="embed",
+            path="/v1beta/models/{model}:embedContent",
+            provider_options=_EMBED_OPTIONS,
+            unpriced_options=_EMBED_UNPRICED,
         ),
         EndpointRecord(
             name="batchEmbedContents",
             operation="embed",
             path="/v1beta/models/{model}:batchEmbedContents",
             provider_options=_EMBED_OPTIONS,
+            unpriced_options=_EMBED_UNPRICED,
         ),
     ),
 )

@@ -54,6 +54,10 @@ CHAT = EndpointRecord(
             "web_search_options",
         }
     ),
+    # Further answers, other modalities, rejected predictions, another tier, searches, and a limit beside ours.
+    unpriced_options=frozenset(
+        {"audio", "max_tokens", "modalities", "n", "prediction", "service_tier", "tools", "web_search_options"}
+    ),
 )
 RESPONSES = EndpointRecord(
     name="responses",
@@ -62,7 +66,6 @@ RESPONSES = EndpointRecord(
     capabilities=frozenset({*_BOTH, Capability.image_output}),
     provider_options=frozenset(
         {
-            "background",
             "context_management",
             "conversation",
             "include",
@@ -88,6 +91,8 @@ RESPONSES = EndpointRecord(
             "user",
         }
     ),
+    # Hosted tools, another tier, a compaction's own tokens, and input that is stored where no estimate sees it.
+    unpriced_options=frozenset({"context_management", "conversation", "previous_response_id", "prompt", "service_tier", "tools"}),
 )
 EMBEDDINGS = EndpointRecord(name="embeddings", operation="embed", path="/v1/embeddings", provider_options=frozenset({"user"}))
 

@@ -24,6 +24,11 @@ class KeyAndHeaders:
         """Whether the key is at hand."""
         return self.key.is_present
 
+    @property
+    def waits(self) -> bool:
+        """As the key does."""
+        return self.key.waits
+
     async def headers(self) -> Mapping[str, str]:
         """The extra headers and the one that authenticates. Raises `MissingCredential` as the key does."""
         return {**self.extra, **await self.key.headers()}

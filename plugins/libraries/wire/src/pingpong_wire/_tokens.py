@@ -21,16 +21,19 @@ _UNSEEN_FILE_TOKENS = 4096
 
 def estimate_tokens(request: Request, card: Card) -> int:
     """
-    Upper estimate of messages, tools and output schema together, the same for every card.
+    Upper estimate of messages, tools, output schema and the provider's own options together, the same for every card of it.
 
-    Texts by `estimate_text_tokens`, tools and schema as their JSON text, an image as the largest there is, other bytes by
-    three a token. Of base64 inside texts it may still be too low.
+    Texts by `estimate_text_tokens`, tools, schema and options as their JSON text, an image as the largest there is, other bytes
+    by three a token. Of base64 inside texts it may still be too low.
     """
     tokens = sum(_MESSAGE_TOKENS + sum(map(_part_tokens, message.parts)) for message in request.messages)
     for tool in request.tools:
         tokens += estimate_text_tokens(json_text([tool.name, tool.description, tool.parameters]))
     if request.output_schema is not None:
         tokens += estimate_text_tokens(json_text(request.output_schema.schema))
+    options = request.provider_options.get(card.provider, {})
+    if own := {name: value for name, value in options.items() if name != "endpoint"}:
+        tokens += estimate_text_tokens(json_text(own))
     return tokens
 
 
