@@ -213,8 +213,8 @@ def share_us() -> Figure:
     from pingpong import testing
 
     middleware = [
-        pp.MiddlewareRecord(name="bucket", ring="call", slot="limits", factory=factory_path(Bucket)),
-        pp.MiddlewareRecord(name="breaker", ring="call", slot="breaker", factory=factory_path(Breaker)),
+        pp.MiddlewareRecord(name="bucket", ring="call", slot="limits", factory=factory_path(Bucket), waits=False),
+        pp.MiddlewareRecord(name="breaker", ring="call", slot="breaker", factory=factory_path(Breaker), waits=False),
     ]
     body = json.dumps({"model": "m1", "text": fake_response().text, "in": 10, "out": 5}).encode()
     codec: Any = TypedCodec()

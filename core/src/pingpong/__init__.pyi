@@ -58,6 +58,7 @@ from pingpong._errors import ProviderError as ProviderError
 from pingpong._errors import ProviderTimeout as ProviderTimeout
 from pingpong._errors import QuotaExhausted as QuotaExhausted
 from pingpong._errors import RateLimited as RateLimited
+from pingpong._errors import RequestCancelled as RequestCancelled
 from pingpong._errors import ResponseTooLarge as ResponseTooLarge
 from pingpong._errors import ServerError as ServerError
 from pingpong._errors import StreamTruncated as StreamTruncated

@@ -7,10 +7,8 @@ Everything that may fail between reservation and entry fails here, so that no at
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import aclosing, suppress
-from datetime import datetime
+from contextlib import aclosing, nullcontext, suppress
 from decimal import Decimal
-from random import Random
 from types import TracebackType
 from typing import Any, Literal
 
@@ -19,15 +17,16 @@ from attrs import define, evolve, field, frozen
 from pingpong import _errors as errors
 from pingpong._cards import cost_bound_usd, cost_usd
 from pingpong._clock import Clock
-from pingpong._drivers import Operation
+from pingpong._drivers import EndpointRecord
 from pingpong._endpoints import Target, choose_endpoint
 from pingpong._errors import PingPongError, blamed
 from pingpong._events import Event, StreamEnd, StreamError, StreamStart, events_from_response, response_from_events
-from pingpong._outcomes import Attempt, Decision, Outcome, Purpose, Report, Reservation, Verdict
+from pingpong._outcomes import Attempt, Reservation
 from pingpong._plans import Call
-from pingpong._policies import CallMiddleware, Ledger, RequestMiddleware
-from pingpong._requests import EmbedRequest, Request, estimate_text_tokens
+from pingpong._policies import CallMiddleware, Ledger
+from pingpong._requests import EmbedRequest, Request, estimate_text_tokens, options_set, without_options
 from pingpong._responses import FinishReason, Response, Usage
+from pingpong._runs import Run, new_id
 from pingpong._wire import WireRequest, WireResponse, WireStream
 
 # A shorter key is no secret, and masking it would garble the message.
@@ -37,74 +36,6 @@ MIN_KEY_CHARS = 8
 DRAIN_S = 0.2
 
 
-@define(eq=False, kw_only=True)
-class Run:
-    """
-    One request on its way: its limits and what was done for it.
-
-    A nested run (`Ask`) has a request, purpose, depth and beginning of its own and shares the rest.
-    """
-
-    request: Any
-    request_id: str
-    decision: Decision
-    operation: Operation = "chat"
-    ring: tuple[RequestMiddleware, ...] = ()
-    started_s: float
-    started_at: datetime
-    deadline_s: float
-    draw: Random
-    max_cost_usd: Decimal | None = None
-    depth: int = 0
-    purpose: Purpose = "answer"
-    n_before: int = 0
-    attempts: list[Attempt] = field(factory=list)
-    verdicts: list[Verdict] = field(factory=list)
-    reports: list[Report] = field(factory=list)
-    held: dict[str, Decimal] = field(factory=dict)
-    dropped: dict[str, None] = field(factory=dict)
-    truncated: list[int] = field(factory=list)
-    confidence: float | None = None
-    start: StreamStart | None = None
-
-    def outcome(self, response: Response, now_s: float) -> Outcome:
-        """What came of the run; a nested one counts its own attempts."""
-        return Outcome(
-            request_id=self.request_id, response=response, decision=self.decision, attempts=tuple(self.attempts[self.n_before :]),
-            verdicts=tuple(self.verdicts), confidence=self.confidence, dropped=tuple(self.dropped),
-            truncated=tuple(self.truncated), started_at=self.started_at, latency_ms=(now_s - self.started_s) * 1000,
-            is_simulated=self.decision.is_simulated,
-        )  # fmt: skip
-
-    def reserve(self, info: Reservation) -> None:
-        """Hold money for an attempt, or raise `BudgetExceeded`."""
-        if self.max_cost_usd is None:
-            return
-        if info.held_usd is None:
-            message = f"{info.card.id} has no known price or output cap, so it cannot be called under a cost cap."
-            raise errors.BudgetExceeded(message)
-        spent = sum(self.held.values(), Decimal(0))
-        if spent + info.held_usd > self.max_cost_usd:
-            message = (
-                f"{info.card.id} could cost ${info.held_usd:f} and ${spent:f} of the cap of ${self.max_cost_usd:f} is taken; "
-                "raise the cap, lower max_output_tokens, or choose a cheaper model."
-            )
-            raise errors.BudgetExceeded(message)
-        self.held[info.attempt_id] = info.held_usd
-
-    def settle(self, attempt: Attempt) -> None:
-        """Keep what an attempt cost, or all that was held for it where nobody knows."""
-        self.attempts.append(attempt)
-        self.reports.append(attempt)
-        if attempt.attempt_id in self.held and attempt.cost_usd is not None:
-            self.held[attempt.attempt_id] = attempt.cost_usd
-
-
-def new_id(draw: Random) -> str:
-    """An id of 96 random bits, in hexadecimal."""
-    return f"{draw.getrandbits(96):024x}"
-
-
 @frozen
 class Attempts:
     """
@@ -112,12 +43,14 @@ class Attempts:
 
     Attributes:
         outer, inner: Middleware of the call ring, outermost first, before and after the runner's own truncate slot.
+        waits: Whether one of them may wait.
     """
 
     clock: Clock
     ledger: Ledger
     outer: tuple[CallMiddleware, ...]
     inner: tuple[CallMiddleware, ...]
+    waits: bool
     is_simulated: bool
 
     def begin(self, call: Call, target: Target, number: int, run: Run, *, is_stream: bool) -> Trip:
@@ -131,13 +64,13 @@ class Attempts:
                 endpoint=choice.endpoint.record.name, is_stream=is_stream, at=self.clock.utc_now(),
                 is_simulated=self.is_simulated,
                 deadline_s=run.deadline_s if call.timeout_s is None else min(run.deadline_s, now_s + call.timeout_s),
-                **_sized(target, run.operation, choice.request),
+                **_sized(target, choice.endpoint.record, choice.request),
             )  # fmt: skip
         return Trip(self, run, target, choice.endpoint, info, now_s)
 
 
-def _sized(target: Target, operation: Operation, request: Any) -> dict[str, Any]:
-    """The request with its size and the most it can cost at this target; only a chat has output, and counting is free."""
+def _sized(target: Target, endpoint: EndpointRecord, request: Any) -> dict[str, Any]:
+    """The request with its size and the most it can cost at this endpoint; only a chat has output, and counting is free."""
     card = target.card
     output_tokens: int | None = 0
     if isinstance(request, EmbedRequest):
@@ -145,8 +78,12 @@ def _sized(target: Target, operation: Operation, request: Any) -> dict[str, Any]
     else:
         input_tokens = target.driver.estimate_tokens(request, card)
         output_tokens = request.max_output_tokens or card.max_output_tokens
-    held_usd = None if output_tokens is None else cost_bound_usd(input_tokens, output_tokens, card.price)
-    return {"request": request, "input_tokens": input_tokens, "held_usd": Decimal(0) if operation == "count_tokens" else held_usd}
+    is_unpriced = not endpoint.unpriced_options.isdisjoint(request.provider_options.get(target.driver.name, ()))
+    is_unknown = output_tokens is None or is_unpriced
+    held_usd = None if is_unknown else cost_bound_usd(input_tokens, output_tokens or 0, card.price)
+    if endpoint.operation == "count_tokens":
+        held_usd = Decimal(0)
+    return {"request": request, "input_tokens": input_tokens, "held_usd": held_usd}
 
 
 @define(eq=False)
@@ -175,17 +112,20 @@ class Trip:
     async def whole(self, truncate: Truncate) -> Any:
         """The answer in one piece."""
         with self:
-            self.response = await self._enter(truncate) or await self._exchange()
+            ready = await self._ready(truncate)
+            self.response = ready if self.is_cached else await self._exchange(ready)
             self._check_whole()
         return self.response
 
     async def events(self, truncate: Truncate) -> AsyncGenerator[Event, None]:
         """The answer as it comes, up to its `StreamEnd`, which is given out after the entry was written."""
         with self:
-            self.response = await self._enter(truncate)
-            ending: Iterable[Event] = events_from_response(self.response) if self.response else ()
-            if not ending:
-                async with aclosing(self._decoded(await self._wire())) as events:
+            ready = await self._ready(truncate)
+            ending: Iterable[Event] = ()
+            if self.is_cached:
+                self.response, ending = ready, events_from_response(ready)
+            else:
+                async with aclosing(self._decoded(ready)) as events:
                     async for event in events:
                         self.seen.append(event)
                         if isinstance(event, StreamError):
@@ -215,6 +155,12 @@ class Trip:
         if broken is not None and exc is None:
             raise broken
 
+    async def _ready(self, truncate: Truncate) -> Any:
+        """What is to be sent, or what the cache slot answers; plugins that may wait are held to the deadline."""
+        is_timed = self.kit.waits or self.target.driver.credentials.waits
+        with self.kit.clock.deadline(self.info.deadline_s) if is_timed else nullcontext():
+            return await self._enter(truncate) or await self._wire()
+
     async def _enter(self, truncate: Truncate) -> Response | None:
         """Go through the ring. An answer is the cache slot's."""
         for middleware in self.kit.outer:
@@ -226,7 +172,7 @@ class Trip:
         request = self.info.request
         if isinstance(request, Request) and request.truncator is not None:
             shorter = await truncate(self, request, request.truncator)
-            self.info = evolve(self.info, **_sized(self.target, self.run.operation, shorter))
+            self.info = evolve(self.info, **_sized(self.target, self.endpoint.record, shorter))
         for middleware in self.kit.inner:
             await middleware.before(self.info)
             self.entered.append(middleware)
@@ -234,8 +180,8 @@ class Trip:
 
     async def _wire(self) -> WireRequest:
         """The request as it leaves; its money is held, and its reservation written, right before."""
+        wire = self._encoded()
         info = self.info
-        wire: WireRequest = self.endpoint.codec.encode(info.request, info.card, is_stream=info.is_stream)
         if not self.kit.is_simulated:
             keys = await self.target.driver.credentials.headers()
             self.secrets = tuple([value.rpartition(" ")[2] for value in keys.values()])
@@ -246,9 +192,26 @@ class Trip:
         self.is_billed = self.run.operation != "count_tokens"
         return wire
 
-    async def _exchange(self) -> Any:
+    def _encoded(self) -> WireRequest:
+        """The request on this wire, without the options whose values it cannot tell, where the caller lets them be dropped."""
+        while True:
+            info = self.info
+            try:
+                wire: WireRequest = self.endpoint.codec.encode(info.request, info.card, is_stream=info.is_stream)
+                return wire
+            except errors.UnsupportedParameter as error:
+                request = info.request
+                if not isinstance(request, Request) or request.on_unsupported == "raise":
+                    raise
+                options = [name for name in error.options if name in options_set(request)]
+                if not options:
+                    raise
+                self.run.dropped |= dict.fromkeys(options)
+                self.info = evolve(info, request=without_options(request, options))
+
+    async def _exchange(self, wire: WireRequest) -> Any:
         target = self.target
-        answer = await target.transport.send(target.driver.base_url, await self._wire(), self.info.deadline_s)
+        answer = await target.transport.send(target.driver.base_url, wire, self.info.deadline_s)
         self._raise_refusal(answer)
         return self.endpoint.codec.decode(answer)
 
@@ -305,11 +268,16 @@ class Trip:
         if isinstance(error, errors.ConnectionFailed) and not self.seen:
             self.is_billed = False
         error.provider, error.model = error.provider or card.provider, error.model or card.model
-        for secret in self.secrets:
-            # Some providers repeat the key that they refuse.
-            if len(secret) >= MIN_KEY_CHARS and secret in error.message:
-                error.args = (error.message.replace(secret, "***"), *error.args[1:])
+        error.args = (self._masked(error.message), *error.args[1:])
+        error.code, error.request_id = self._masked(error.code), self._masked(error.request_id)
         return error
+
+    def _masked(self, text: Any) -> Any:
+        """What a provider said, without the key: some repeat the key that they refuse."""
+        for secret in self.secrets:
+            if text and len(secret) >= MIN_KEY_CHARS:
+                text = text.replace(secret, "***")
+        return text
 
     def _leave(self) -> PingPongError | None:
         """
@@ -340,8 +308,8 @@ class Trip:
             first_content_ms=None if self.content_at_s is None else (self.content_at_s - self.started_s) * 1000,
             usage=usage, cost_usd=cost_usd(usage, info.card.price) if usage else Decimal(0), held_usd=info.held_usd,
             error_kind=error.kind if error else None, error_message=str(error) if error else None,
-            response_id=getattr(told, "response_id", None),
-            provider_request_id=getattr(told, "request_id", None) or (error.request_id if error else None),
+            response_id=self._masked(getattr(told, "response_id", None)),
+            provider_request_id=self._masked(getattr(told, "request_id", None) or (error.request_id if error else None)),
             tenant=request.tenant, user=request.user, tags=request.tags,
             is_cached=self.is_cached, is_simulated=self.kit.is_simulated,
         )  # fmt: skip

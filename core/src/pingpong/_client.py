@@ -13,20 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from pingpong._attempts import Attempts, Run, new_id
+from pingpong._attempts import Attempts
 from pingpong._clock import Clock
 from pingpong._config import Config, config_from_file, find_config
-from pingpong._errors import InvalidRequestError, PingPongError, blamed
+from pingpong._errors import InvalidRequestError, PingPongError, RequestCancelled, UnsupportedParameter, blamed
 from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
 from pingpong._outcomes import Attempt, Decision, Outcome, Report, Reservation
 from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware
 from pingpong._requests import EmbedRequest, Request, check_request, check_texts
 from pingpong._responses import EmbedResponse, Response, TokenCount
 from pingpong._retries import FullJitter
+from pingpong._runs import Run, new_id
 from pingpong._wire import Transport
 
 if TYPE_CHECKING:
     from pingpong._registry import Registry
+
+
+# The most that telling the request ring may hold up a cancelled task.
+GIVE_UP_S = 2.0
 
 
 @frozen
@@ -106,6 +111,10 @@ class Stream:
             self._result = run.outcome(response_from_events(seen), client.clock.monotonic_s())
         except PingPongError as error:
             self._result = error
+        except BaseException:
+            if self._run is not None:
+                await client.give_up(self._run)
+            raise
         if self._run is not None:
             self._result = await client.finish(self._run, self._result)
         if isinstance(self._result, PingPongError):
@@ -160,13 +169,15 @@ class Client:
         self.registry = registry or Registry(allow=filters.allow, block=filters.block, env=self.env)
         self._draw = Random(seed)  # noqa: S311  # spreads retries and makes ids; nothing secret hangs on it
         plugins, seed = Plugins(self.registry, self.config, self.clock), self._draw.getrandbits(32)
+        plugins.check_tables()
         self.models = Models(plugins, self.env, seed, transport, http_client)
         self.ledger: Ledger = ledger or plugins.seat("ledger") or MemoryLedger()
         retries = plugins.seat("retry") or FullJitter()
         self._ring: tuple[RequestMiddleware, ...] = plugins.ring("request", REQUEST_SLOTS)
         at = CALL_SLOTS.index("truncate")
         outer, inner = plugins.ring("call", CALL_SLOTS[:at]), plugins.ring("call", CALL_SLOTS[at:])
-        attempts = Attempts(self.clock, self.ledger, outer, inner, self.models.is_simulated)
+        waits = any(r.ring == "call" and r.waits for r in self.registry.records("middleware").values())
+        attempts = Attempts(self.clock, self.ledger, outer, inner, waits, self.models.is_simulated)
         self.runner = Runner(
             attempts=attempts, retries=retries, target=self.models.target, make=plugins.make, record=self.registry.record
         )
@@ -246,6 +257,8 @@ class Client:
     async def start(self, request: Request, *, is_stream: bool) -> Run:
         """Through the request ring to a plan. For `Stream`."""
         check_request(request)
+        if unknown := sorted(set(request.provider_options) - set(self.registry.records("drivers"))):
+            raise UnsupportedParameter(f"provider_options names {', '.join(unknown)}, which is no driver here.")
         defaults = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
         if defaults:
             request = evolve(request, **defaults)
@@ -280,10 +293,22 @@ class Client:
                 result = run.outcome(result, self.clock.monotonic_s())
         except PingPongError as error:
             result = error
+        except BaseException:
+            await self.give_up(run)
+            raise
         result = await self.finish(run, result)
         if isinstance(result, PingPongError):
             raise result
         return result
+
+    async def give_up(self, run: Run) -> None:
+        """Tell the request ring that the caller went away, in spite of the cancellation and not for long. For `Stream`."""
+        if run.ring:
+            from anyio import move_on_after
+
+            error = RequestCancelled("The caller gave the request up.")
+            with move_on_after(GIVE_UP_S, shield=True):
+                await _leave(run.ring, run.request, _spoiled(error, error, run), run)
 
     async def finish(self, run: Run, result: Any) -> Any:
         """Wait for the ledger and tell the request ring; gives the result, or the error that came of it. For `Stream`."""

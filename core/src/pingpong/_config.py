@@ -12,6 +12,7 @@ from attrs import evolve, field, fields_dict, frozen
 from pingpong._credentials import Secret
 from pingpong._errors import ConfigError, InvalidRequestError
 from pingpong._json import from_json
+from pingpong._requests import cap_usd
 
 FILE_NAME = "pingpong.toml"
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class PluginFilter:
 
 
 def _sealed(tables: Tables) -> Tables:
-    """The drivers' tables with every key in them as a secret, so that a configuration may be stored as JSON."""
+    """The drivers' tables with every key in them as a secret; headers are the caller's own to keep from print."""
     return {
         name: {k: Secret(v) if k == "api_key" and v and isinstance(v, str) else v for k, v in table.items()}
         for name, table in tables.items()
@@ -53,7 +54,7 @@ class Config:
     strategy: str = "fallback"
     models: tuple[str, ...] = ()
     timeout_s: float = 120.0
-    max_cost_usd: Decimal | None = None
+    max_cost_usd: Decimal | None = field(default=None, converter=cap_usd)
     simulate: bool | None = None
     validators: tuple[str, ...] = ()
     truncator: str | None = None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
-from pingpong._errors import MissingCredential
+from pingpong._errors import MissingCredential, PingPongError
 
 
 class Secret:
@@ -51,6 +51,10 @@ class Credentials(Protocol):
     @property
     def is_present(self) -> bool:
         """Whether a key is at hand."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether `headers` may wait for anything; what never does saves each call a deadline's cost."""
 
     async def headers(self) -> Mapping[str, str]:
         """
@@ -106,13 +110,18 @@ class ApiKey:
             return Path(self.file).is_file()
         return any(self.env.get(name, "").strip() for name in self.env_vars)
 
+    @property
+    def waits(self) -> bool:
+        """Only for a source of the caller's."""
+        return not (self.key is None or isinstance(self.key, Secret))
+
     async def headers(self) -> Mapping[str, str]:
         """The one header that authenticates."""
         return {self.header: self.prefix + (await self._secret()).reveal()}
 
     async def _secret(self) -> Secret:
         if self.key is not None:
-            key = self.key if isinstance(self.key, Secret) else await self.key()
+            key = self.key if isinstance(self.key, Secret) else await _key_from_source(self.key, self.provider)
             return checked_key(key.reveal(), f"The key given for {self.provider or 'the provider'}")
         if self.file is not None:
             return _key_from_file(self.file)
@@ -122,6 +131,19 @@ class ApiKey:
         names = " or ".join(self.env_vars) or "its key variable"
         message = f"No key for {self.provider}: set {names}, or api_key_file in pingpong.toml."
         raise MissingCredential(message, provider=self.provider)
+
+
+async def _key_from_source(source: KeySource, provider: str) -> Secret:
+    try:
+        key = await source()
+    except PingPongError:
+        raise
+    except Exception as exc:
+        message = f"The key source of {provider} failed: {type(exc).__name__}; it must be an async function that gives a Secret."
+        raise MissingCredential(message, provider=provider) from exc
+    if not isinstance(key, Secret):
+        raise MissingCredential(f"The key source of {provider} gave {type(key).__name__}, not a Secret.", provider=provider)
+    return key
 
 
 def _key_from_file(path: str) -> Secret:

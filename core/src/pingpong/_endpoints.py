@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from pingpong._cards import Card
 from pingpong._drivers import Driver, EndpointRecord, Operation
 from pingpong._errors import InvalidRequestError, UnsupportedCapability, UnsupportedParameter
+from pingpong._messages import Opaque
 from pingpong._requests import OPTION_NEEDS, Capability, Request, content_needs, needs_of, options_set, without_options
 from pingpong._wire import Transport
 
@@ -74,13 +75,32 @@ def choose_endpoint(target: Target, operation: Operation, request: Any, *, is_st
     able = [s for s in chat if needs <= s.carried]
     if not able:
         raise _refusal(target.card, chat, request, needs, pinned)
+    foreign = {p.provider for m in request.messages for p in m.parts if isinstance(p, Opaque)} - {target.driver.name}
+    if foreign:
+        request = _without_foreign(target.card, request, foreign)
     if own:
         _check_provider_options(target.card, able[0].endpoint.record, own)
     if request.on_unsupported == "raise":
         return Choice(able[0].endpoint, request)
+    gone = tuple(f"parts of {name}" for name in sorted(foreign))
     lacking = [tuple(o for o in options_set(request) if OPTION_NEEDS[o] not in s.carried) for s in able]
     lacks = min(lacking, key=bool)
-    return Choice(able[lacking.index(lacks)].endpoint, without_options(request, lacks), lacks)
+    return Choice(able[lacking.index(lacks)].endpoint, without_options(request, lacks), (*lacks, *gone))
+
+
+def _without_foreign(card: Card, request: Request, foreign: set[str]) -> Request:
+    """The request without the parts that only other providers understand, where the caller lets them be dropped."""
+    if request.on_unsupported == "raise":
+        message = (
+            f"The messages hold parts that only {' and '.join(sorted(foreign))} understands and {card.id} does not; "
+            'leave them out, or set on_unsupported="drop".'
+        )
+        raise UnsupportedParameter(message, provider=card.provider, model=card.model)
+    kept = [
+        evolve(m, parts=tuple(p for p in m.parts if not (isinstance(p, Opaque) and p.provider in foreign)))
+        for m in request.messages
+    ]
+    return evolve(request, messages=tuple(m for m in kept if m.parts))
 
 
 def _refusal(

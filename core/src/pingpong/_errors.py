@@ -32,6 +32,7 @@ The closed tree of errors. The class says whose fault it is, `kind` says what ha
     │   ├── CannotFit                no truncation fits the budget
     │   ├── AnswerRejected           a validator rejects the answer
     │   ├── NoRoute                  no model may serve the request
+    │   ├── RequestCancelled         the caller gave the request up
     │   └── NeedsClarification       the request is unclear; ask the user
     └── AllFailed                    several of the above (an exception group)
 
@@ -243,6 +244,10 @@ class AnswerRejected(LimitError):
 
 class NoRoute(LimitError):
     """No model may serve the request; the decision says why for each."""
+
+
+class RequestCancelled(LimitError):
+    """The caller cancelled the request or left its stream; only middleware is told so."""
 
 
 class NeedsClarification(LimitError):

@@ -11,8 +11,12 @@ from typing import Any, TypeVar, get_args
 from pingpong import _events, _messages, _plans
 from pingpong._credentials import Secret
 from pingpong._errors import InvalidRequestError, PingPongError
+from pingpong._outcomes import Decision
 
 T = TypeVar("T")
+
+# What is told of a decision: its reasons stand in for the query they are rebuilt from, which holds the whole conversation.
+_DECISION = ("strategy", "plan", "is_simulated", "bounds", "candidates")
 _ERROR_FACTS = ("retryable", "fault", "provider", "model", "status", "code", "request_id", "retry_after_s")
 
 
@@ -40,6 +44,7 @@ def _converter() -> Any:
     converter.register_structure_hook(bytes, lambda v, _: base64.b64decode(v, validate=True))
     converter.register_unstructure_hook_func(lambda t: getattr(t, "__origin__", None) is frozenset, sorted)
     converter.register_unstructure_hook_func(lambda t: isinstance(t, type) and issubclass(t, PingPongError), _error_json)
+    converter.register_unstructure_hook(Decision, lambda d: {name: to_json(getattr(d, name)) for name in _DECISION})
     for union in (_messages.Part, _plans.Plan, _events.Event):
         _tag_union(converter, union)
     return converter

@@ -90,8 +90,13 @@ class Models:
         for card in reversed(self.cards):
             self._by_id |= {f"{card.provider}:{alias}": card for alias in card.aliases}
         self._by_id |= {card.id: card for card in self.cards}
-        for name in listed:
-            self.card(name)
+        if self.plugins.config.transport and not self.is_simulated:
+            self._transport_options()
+        try:
+            for name in listed:
+                self.card(name)
+        except InvalidRequestError as exc:
+            raise ConfigError(f"{self.plugins.config.path or 'configuration'}: models: {exc}") from exc
 
     def _records(self, kind: str) -> Mapping[str, Any]:
         return self.plugins.registry.records(kind)
@@ -162,12 +167,15 @@ class Models:
             simulator: Transport = factory(context)
         return simulator
 
-    def _httpx_transport(self) -> Transport:
-        from pingpong._transport import HttpxTransport, TransportOptions
+    def _transport_options(self) -> Any:
+        from pingpong._transport import TransportOptions
 
-        config = self.plugins.config
-        options = config.options(TransportOptions, "transport", config.transport)
-        return HttpxTransport(self.http_client, clock=self.plugins.clock, options=options)
+        return self.plugins.config.options(TransportOptions, "transport", self.plugins.config.transport)
+
+    def _httpx_transport(self) -> Transport:
+        from pingpong._transport import HttpxTransport
+
+        return HttpxTransport(self.http_client, clock=self.plugins.clock, options=self._transport_options())
 
     async def aclose(self) -> None:
         """Close the transport that was opened here."""

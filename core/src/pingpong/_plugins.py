@@ -33,7 +33,18 @@ class Plugins:
             with blamed(plugin, but=(TypeError, ValueError)):
                 return factory(**params)
         except (TypeError, ValueError) as exc:
-            raise ConfigError(f"{plugin} does not take these parameters: {exc}") from exc
+            where = f"{self.config.path}: [{kind}.{name}]: " if isinstance(tables, Mapping) and self.config.path else ""
+            raise ConfigError(f"{where}{plugin} does not take these parameters: {exc}") from exc
+
+    def check_tables(self) -> None:
+        """Raise `ConfigError` for a table that no plugin reads, unless the plugin of that name is there and not loaded."""
+        out = {p.name for p in self.registry.plugins if p.state != "loaded"}
+        for kind in ("drivers", "routers", "fusers", "middleware"):
+            for name in getattr(self.config, kind):
+                if name not in self.registry.records(kind) and name not in out:
+                    known = ", ".join(sorted(self.registry.records(kind))) or "none"
+                    where = self.config.path or "configuration"
+                    raise ConfigError(f"{where}: [{kind}.{name}] is read by no plugin; there are {known}.")
 
     def ring(self, ring: str, slots: Collection[str] = ("",)) -> tuple[Any, ...]:
         """The middleware in these slots of a ring, outermost first."""

@@ -138,12 +138,15 @@ class MiddlewareRecord:
     A middleware, declared: which ring and which slot it takes. `factory(clock, **options)` returns it.
 
     The seats `retry` and `ledger` are filled by one record each, else by the kernel's default.
+
+    `waits` says whether `before` may wait for anything; what never does saves each call a deadline's cost.
     """
 
     name: str
     ring: Literal["request", "call", "retry", "ledger"]
     slot: str = ""
     factory: str
+    waits: bool = True
     help: str = ""
 
     def __attrs_post_init__(self) -> None:

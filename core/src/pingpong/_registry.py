@@ -172,16 +172,16 @@ class Registry:
             for kind, records in found.items():
                 for record in records:
                     claims.setdefault((kind, record.name), []).append((record, status))
-        reasons: dict[str, str] = {}
+        reasons: dict[int, str] = {}
         for (kind, name), owners in claims.items():
             if len(owners) == 1:
                 self._records.setdefault(kind, {})[name] = owners[0]
                 continue
             both = " and ".join(f"{status.name} ({status.origin})" for _, status in owners)
             text = f"{kind.removesuffix('s')} {name!r} is claimed by {both}; block or uninstall one."
-            reasons |= {status.name: text for _, status in owners}
+            reasons |= {id(status): text for _, status in owners}
         statuses = [status for status, _ in loaded]
-        return [evolve(p, state="failed", reason=reasons[p.name]) if p.name in reasons else p for p in statuses]
+        return [evolve(p, state="failed", reason=reasons[id(p)]) if id(p) in reasons else p for p in statuses]
 
 
 def _records_of(manager: pluggy.PluginManager, module: Any, kind: str) -> list[Any]:

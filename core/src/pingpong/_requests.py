@@ -94,10 +94,21 @@ def _strings(value: str | Sequence[str]) -> tuple[str, ...]:
 
 def _at_least(least: int) -> Callable[[Any, Any, float | None], None]:
     def check(_: Any, attribute: Any, value: float | None) -> None:
-        if value is not None and not value >= least:
-            raise InvalidRequestError(f"{attribute.name} is {value}; give {least} or more, or leave it out.")
+        if value is not None and not (isinstance(value, int | float) and value >= least):
+            raise InvalidRequestError(f"{attribute.name} is {value!r}; give a number, {least} or more, or leave it out.")
 
     return check
+
+
+def cap_usd(value: Any) -> Decimal | None:
+    """A cap in US dollars, out of a Decimal, an int or text, but no float. Raises `InvalidRequestError`."""
+    try:
+        amount = None if value is None else Decimal(value) if not isinstance(value, float | bool) else Decimal("NaN")
+        if amount is None or (amount.is_finite() and amount >= 0):
+            return amount
+    except (ArithmeticError, TypeError, ValueError):
+        pass
+    raise InvalidRequestError(f'max_cost_usd is {value!r}; give US dollars as text or Decimal, 0 or more, as in "0.05".')
 
 
 @frozen
@@ -146,8 +157,8 @@ class Request:
     provider_options: Mapping[str, Mapping[str, Any]] = field(factory=dict, kw_only=True)
     validators: tuple[str, ...] = field(default=(), converter=_strings, kw_only=True)
     truncator: str | None = field(default=None, kw_only=True)
-    max_cost_usd: Decimal | None = field(default=None, kw_only=True)
-    timeout_s: float | None = field(default=None, kw_only=True)
+    max_cost_usd: Decimal | None = field(default=None, converter=cap_usd, kw_only=True)
+    timeout_s: float | None = field(default=None, validator=_at_least(0), kw_only=True)
     tenant: str | None = field(default=None, kw_only=True)
     user: str | None = field(default=None, kw_only=True)
     tags: Mapping[str, str] = field(factory=dict, kw_only=True)
@@ -245,9 +256,6 @@ def check_request(request: Request) -> None:
     Raises:
         InvalidRequestError: No message, only empty content, text that is not Unicode, or a part in a role that cannot hold it.
     """
-    cap = request.max_cost_usd
-    if cap is not None and not (cap.is_finite() and cap >= 0):
-        raise InvalidRequestError(f"max_cost_usd is {cap}; give an amount of US dollars, 0 or more.")
     if not request.messages:
         raise InvalidRequestError("The request has no messages; give at least one user message.")
     if not any(_has_content(p) for m in request.messages if m.role is not Role.system for p in m.parts):

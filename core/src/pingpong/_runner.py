@@ -15,7 +15,7 @@ from typing import Any
 from attrs import define, evolve
 
 from pingpong import _errors as errors
-from pingpong._attempts import Attempts, Run, Trip
+from pingpong._attempts import Attempts, Trip
 from pingpong._endpoints import Target
 from pingpong._errors import PingPongError, PluginError, blamed
 from pingpong._events import Event, StreamEnd, StreamStart, response_from_events
@@ -24,6 +24,7 @@ from pingpong._plans import Call, Cascade, Check, Ensemble, Fallback, Plan, Refu
 from pingpong._policies import PolicyRecord, RetryPolicy
 from pingpong._requests import Request
 from pingpong._responses import Response
+from pingpong._runs import Run
 
 # A question may lead to one more, never further, so that a plan stays bounded (adr/0004).
 MAX_ASK_DEPTH = 2
@@ -131,12 +132,14 @@ class Runner:
         for node in plan.nodes:
             try:
                 response = await self.open(node, run, is_stream=False)
-                verdict = await self._stepped("validators", plan.detector, run, run.request, response)
             except errors.DeadlineExceeded:
                 raise
             except PingPongError as error:
                 failed.append(error)
                 continue
+            verdict = await self._stepped("validators", plan.detector, run, run.request, response)
+            run.verdicts.append(verdict)
+            run.reports.append(verdict)
             if best is None or verdict.score >= best[0]:
                 best = (verdict.score, response)
             if verdict.score >= plan.threshold:
