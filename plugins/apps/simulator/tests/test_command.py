@@ -58,7 +58,15 @@ def test_a_taken_port_is_one_clear_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "cannot be read"), (b"[faults", "not TOML"), (b"\xff", "not TOML"), (b'[faults]\n"openai:x" = ["4x"]', "openai:x")],
+    [
+        (None, "cannot be read"),
+        (b"[faults", "not TOML"),
+        (b"\xff", "not TOML"),
+        (b'[faults]\n"openai:x" = ["4x"]', "openai:x"),
+        (b'[faults]\n"openai:gpt-5.4-minni" = ["429"]', "there is no such model; did you mean openai:gpt-5.4-mini?"),
+        (b'[faults]\nnonsense = ["429"]', "write provider:model"),
+        (b'"openai:gpt-5.4-mini" = ["429"]', "[faults]"),
+    ],
 )
 def test_a_wrong_faults_file_is_named(tmp_path: Path, content: bytes | None, words: str) -> None:
     """A missing, malformed or wrong faults file is a `ConfigError` that names the file."""

@@ -41,12 +41,11 @@ def simulate(ctx: click.Context, port: int, seed: int, latency: float, faults_fi
     reset=120, garbage or silence.
     """
     client = ctx.obj.client_factory() if ctx.obj is not None else Client(Config(simulate=True))
-    options = options_from_table(
-        {"seed": seed, "latency": latency, "faults": _faults_from(faults_file)}, str(faults_file or "--latency")
-    )
     models = client.models
     if not models.cards:
         raise ConfigError("No driver is installed, so there is no wire to simulate; install pingpong-openai, for one.")
+    table = {"seed": seed, "latency": latency, "faults": _faults_from(faults_file)}
+    options = options_from_table(table, str(faults_file or "--latency"), [card.id for card in models.cards])
     service = Service(drivers=models.drivers, cards=models.cards, seed=seed, latency=latency, script=options.faults)
     try:
         listener = listening(port)
@@ -67,11 +66,14 @@ def _faults_from(path: Path | None) -> Any:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("faults", {})
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"{path}: the faults cannot be read ({exc.strerror}).") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: this is not TOML: {exc}.") from exc
+    if other := set(document) - {"faults"}:
+        raise ConfigError(f"{path}: {min(other)} is no table of faults; put the models below a line [faults].")
+    return document.get("faults", {})
 
 
 def _welcome(url: str, drivers: list[str]) -> str:

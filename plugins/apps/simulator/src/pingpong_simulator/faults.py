@@ -13,7 +13,8 @@ Faults on demand: one small record, its text form, and what it means as an error
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Literal, get_args
 
 import pingpong
@@ -149,3 +150,12 @@ def script_from_table(table: Mapping[str, object]) -> FaultScript:
         except InvalidRequestError as exc:
             raise InvalidRequestError(f'faults."{model}": {exc}') from exc
     return FaultScript(faults)
+
+
+def check_models(script: FaultScript, known: Collection[str]) -> None:
+    """Refuse faults of models that do not exist, which would never strike. Raises `InvalidRequestError`."""
+    for model in script.faults:
+        if model not in known:
+            near = get_close_matches(model, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "write provider:model, as `pingpong models` does."
+            raise InvalidRequestError(f'faults."{model}": there is no such model; {hint}')

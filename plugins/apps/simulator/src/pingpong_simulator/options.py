@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from attrs import field, fields_dict, frozen
 from pingpong import ConfigError, InvalidRequestError, TransportOptions
 
-from pingpong_simulator.faults import FaultScript, script_from_table
+from pingpong_simulator.faults import FaultScript, check_models, script_from_table
 
 
 @frozen(kw_only=True)
@@ -29,9 +29,14 @@ class SimulatorOptions:
     faults: FaultScript = field(factory=lambda: FaultScript({}))
 
 
-def options_from_table(table: Mapping[str, Any], path: str = "[transport]") -> SimulatorOptions:
+def options_from_table(
+    table: Mapping[str, Any], path: str = "[transport]", models: Collection[str] | None = None
+) -> SimulatorOptions:
     """
     The options in a table; what belongs to the HTTP transport is left alone.
+
+    Args:
+        models: Full ids of those that faults can be for; None for any.
 
     Raises:
         ConfigError: Names the key and the fix.
@@ -49,6 +54,9 @@ def options_from_table(table: Mapping[str, Any], path: str = "[transport]") -> S
     if not isinstance(faults, Mapping):
         raise ConfigError(f'{path}: faults must be a table of models, such as "openai:gpt-5.4-mini" = ["429", "ok"].')
     try:
-        return SimulatorOptions(seed=seed, latency=float(latency), faults=script_from_table(faults))
+        script = script_from_table(faults)
+        if models is not None:
+            check_models(script, models)
     except InvalidRequestError as exc:
         raise ConfigError(f"{path}: {exc}") from exc
+    return SimulatorOptions(seed=seed, latency=float(latency), faults=script)

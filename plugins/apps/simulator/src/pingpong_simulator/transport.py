@@ -93,7 +93,7 @@ def make(context: TransportContext) -> SimulatorTransport:
     Raises:
         ConfigError: A wrong setting in the configuration's transport table.
     """
-    options = options_from_table(context.options)
+    options = options_from_table(context.options, models=[card.id for card in context.cards])
     service = Service(
         drivers=context.drivers,
         cards=context.cards,
