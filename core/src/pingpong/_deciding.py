@@ -80,7 +80,8 @@ class Decider:
                 tokens = target.driver.estimate_tokens(request, card)
             output = request.max_output_tokens or card.max_output_tokens
             low = cost_bound_usd(tokens // OVERESTIMATE, 0, card.price)
-            if output is None:
+            own = request.provider_options.get(target.driver.name, ())
+            if output is None or any(not s.endpoint.record.unpriced_options.isdisjoint(own) for s in target.endpoints("chat")):
                 return low, None
             return low, cost_bound_usd(tokens + output if reads_answer else tokens, output, card.price)
 

@@ -26,7 +26,7 @@ from attrs import define, evolve, field, frozen
 from pingpong import _errors as errors
 from pingpong import hookspecs
 from pingpong._cards import Card, Price
-from pingpong._client import Client
+from pingpong._client import Client, MemoryLedger
 from pingpong._config import Config
 from pingpong._credentials import ApiKey
 from pingpong._drivers import Driver, DriverOptions, DriverRecord, Endpoint, EndpointRecord, Operation, Parsed
@@ -383,15 +383,22 @@ class _FakeStream:
             self.transport.n_open -= 1
 
 
+class FakeClient(Client):
+    """A client whose seams are the fakes'."""
+
+    clock: FakeClock
+    ledger: MemoryLedger
+
+
 def fake_client(
     transport: Transport | None = None, *, cards: Sequence[Card] | None = None, plugins: Sequence[Any] = (), **options: Any
-) -> Client:
+) -> FakeClient:
     """A client of fake drivers with a key, a fake clock and a fixed seed; `options` go to `Client`."""
     options.setdefault("clock", FakeClock())
     options.setdefault("env", {"FAKE_KEY": "fake-secret"})
     options.setdefault("config", Config())
     registry = fake_registry([fake_card()] if cards is None else cards, plugins)
-    return Client(registry=registry, transport=transport or FakeTransport(clock=options["clock"]), seed=1, **options)
+    return FakeClient(registry=registry, transport=transport or FakeTransport(clock=options["clock"]), seed=1, **options)
 
 
 async def collect(events: AsyncIterator[Event]) -> list[Event]:
