@@ -154,7 +154,7 @@ def test_tokens_are_counted(client: anthropic.Anthropic, server: Server) -> None
 
 ERRORS: list[tuple[Callable[..., PingPongError], type[anthropic.APIStatusError]]] = [
     (InvalidRequestError, anthropic.BadRequestError),
-    (ContextLengthExceeded, anthropic.BadRequestError),
+    (ContextLengthExceeded, anthropic.ContentTooLargeError),
     (AuthenticationError, anthropic.AuthenticationError),
     (QuotaExhausted, anthropic.APIStatusError),
     (PermissionDenied, anthropic.PermissionDeniedError),

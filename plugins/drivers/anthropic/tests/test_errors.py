@@ -109,16 +109,28 @@ def test_a_body_that_says_nothing_is_classified_by_status(status: int, error: Ki
     ("message", "error"),
     [
         ("prompt is too long: 3333404 tokens > 200000 maximum", ContextLengthExceeded),
-        ("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000", ContextLengthExceeded),
-        ("Your credit balance is too low to access the Anthropic API.", QuotaExhausted),
-        ("Output blocked by content filtering policy", ContentPolicyError),
-        ("messages: the prompt is too long for me", InvalidRequestError),
+        ("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease both", ContextLengthExceeded),
+        ("messages: prompt is too long: 3333404 tokens > 200000 maximum", InvalidRequestError),
+        ("prompt is too long", InvalidRequestError),
+        ("prompt is too long: shorten it", InvalidRequestError),
+        ("input length and `max_tokens` exceed context limit", InvalidRequestError),
+        ("Your credit balance is too low to access the Anthropic API.", InvalidRequestError),
+        ("Output blocked by content filtering policy", InvalidRequestError),
     ],
 )
-def test_what_only_the_message_tells_apart_is_told_by_its_beginning(answer: Answer, message: str, error: Kind) -> None:
-    """Where type, status and code are the same, the message's fixed beginning decides, and nothing in its middle."""
+def test_only_an_input_too_long_is_told_by_its_words(answer: Answer, message: str, error: Kind) -> None:
+    """The API's whole sentence decides, figures included, and no other sentence does (adr/0014)."""
     got = MessagesCodec().error(answer({"error": {"type": "invalid_request_error", "message": message}}, 400))
     assert error is type(got)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "error"), [("api_error", 500, ServerError), ("invalid_request_error", 409, ConflictError)]
+)
+def test_the_words_decide_nothing_beside_another_type_or_status(answer: Answer, kind: str, status: int, error: Kind) -> None:
+    """What type or status tell is not overruled by what the message says."""
+    fields = {"type": kind, "message": "prompt is too long: 3333404 tokens > 200000 maximum"}
+    assert error is type(MessagesCodec().error(answer({"error": fields}, status)))
 
 
 def test_a_spend_limit_is_no_rate_limit(answer: Answer) -> None:
@@ -182,7 +194,6 @@ OWN: list[Kind] = [
     NotFoundError,
     ConflictError,
     ContextLengthExceeded,
-    ContentPolicyError,
     RateLimited,
     ProviderTimeout,
     Overloaded,
@@ -217,7 +228,9 @@ def test_a_rendered_error_is_the_same_error(
     [
         (ContextLengthExceeded("big", status=413), 413, "request_too_large"),
         (ContextLengthExceeded("big", code="request_too_large"), 413, "request_too_large"),
-        (ContextLengthExceeded("prompt is too long: 9"), 400, "invalid_request_error"),
+        (ContextLengthExceeded("big"), 413, "request_too_large"),
+        (ContextLengthExceeded("prompt is too long: 9 tokens > 8 maximum"), 400, "invalid_request_error"),
+        (ContentPolicyError("c"), 400, "invalid_request_error"),
         (UnknownModelError("m"), 404, "not_found_error"),
         (MissingCredential("k"), 401, "authentication_error"),
         (ConfigError("c"), 400, "invalid_request_error"),

@@ -1,13 +1,14 @@
 """
 Errors of the wire and of the kernel, both ways. Pure.
 
-Classified by the error's `type`, by `details.error_code`, and by status where these say nothing.
+Classified by `details.error_code`, by the error's `type`, and by status where these say nothing; one error by its words.
 
 Source: https://platform.claude.com/docs/en/api/errors
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,6 @@ from pingpong import (
     AuthenticationError,
     BudgetExceeded,
     ConflictError,
-    ContentPolicyError,
     ContextLengthExceeded,
     DeadlineExceeded,
     InvalidRequestError,
@@ -55,19 +55,18 @@ _BY_CODE: Mapping[str, type[PingPongError]] = {
     "linked_organization_billing_unavailable": QuotaExhausted,
 }
 """By `details.error_code`, then by `type`."""
-_GENERIC: Mapping[str, type[PingPongError]] = {"invalid_request_error": InvalidRequestError, "api_error": ServerError}
+_INVALID = "invalid_request_error"
+_GENERIC: Mapping[str, type[PingPongError]] = {_INVALID: InvalidRequestError, "api_error": ServerError}
 """Types that say little: a status that says more wins."""
 _SAYS_LITTLE = (InvalidRequestError, ServerError, MalformedResponse)
 
-_BY_PREFIX: tuple[tuple[str, type[PingPongError]], ...] = (
-    ("prompt is too long", ContextLengthExceeded),
-    ("input length and `max_tokens` exceed context limit", ContextLengthExceeded),
-    ("Your credit balance is too low", QuotaExhausted),
-    ("Output blocked by content filtering policy", ContentPolicyError),
+_TOO_LONG = re.compile(
+    r"prompt is too long: \d+ tokens > \d+ maximum|input length and `max_tokens` exceed context limit: \d+ \+ \d+ > \d+"
 )
 """
-How messages of `invalid_request_error` begin that the API tells apart in no other way: same type, same status, no code.
-Recorded traffic shows the first; the others are quoted in the provider's documentation and support pages.
+How the message of an `invalid_request_error` begins where the input, or input and output together, exceed the context: the
+API tells it apart in no other way (adr/0014). Recorded traffic shows the first form, https://github.com/docker/docker-agent/issues/569
+the second.
 """
 
 
@@ -109,12 +108,15 @@ def _class(kind: str, code: str | None, message: str, status: int) -> type[PingP
     known = class_of_code(_BY_CODE, code, kind)
     if known is not None:
         return known
-    if kind == "invalid_request_error":
-        for prefix, cls in _BY_PREFIX:
-            if message.startswith(prefix):
-                return cls
+    if _is_too_long(kind, message, status):
+        return ContextLengthExceeded
     by_status = class_of_status(status)
     return _GENERIC.get(kind, by_status) if by_status in _SAYS_LITTLE else by_status
+
+
+def _is_too_long(kind: str, message: str, status: int) -> bool:
+    # An error inside a stream comes with the status of the stream.
+    return kind == _INVALID and status in (200, 400) and _TOO_LONG.match(message) is not None
 
 
 _RENDERED: Mapping[type[PingPongError], tuple[int, str]] = {
@@ -130,8 +132,8 @@ _RENDERED: Mapping[type[PingPongError], tuple[int, str]] = {
     ProviderTimeout: (504, "timeout_error"),
     DeadlineExceeded: (504, "timeout_error"),
     Overloaded: (529, "overloaded_error"),
-    InvalidRequestError: (400, "invalid_request_error"),
-    LimitError: (400, "invalid_request_error"),
+    InvalidRequestError: (400, _INVALID),
+    LimitError: (400, _INVALID),
     ProviderError: (500, "api_error"),
     PingPongError: (500, "api_error"),
 }
@@ -150,19 +152,15 @@ def wire_from_error(error: PingPongError) -> WireResponse:
 
 
 def _status_and_type(error: PingPongError) -> tuple[int, str]:
-    if isinstance(error, ContextLengthExceeded) and (error.code == "request_too_large" or error.status == 413):
+    if isinstance(error, ContextLengthExceeded) and not _is_too_long(error.code or _INVALID, error.message, error.status or 400):
         return 413, "request_too_large"
     return next(_RENDERED[cls] for cls in type(error).__mro__ if cls in _RENDERED)
 
 
 def body_from_error(error: PingPongError) -> dict[str, Any]:
     """The error body, as an answer or an event of a stream holds it."""
-    kind, message = _status_and_type(error)[1], error.message
-    if kind == "invalid_request_error":
-        own = [prefix for prefix, cls in _BY_PREFIX if isinstance(error, cls)]
-        if own and not message.startswith(tuple(own)):
-            message = f"{own[0]}: {message}"
-    fields: dict[str, Any] = {"type": kind, "message": message}
+    kind = _status_and_type(error)[1]
+    fields: dict[str, Any] = {"type": kind, "message": error.message}
     if error.code is not None and error.code != kind:
         fields["details"] = {"error_code": error.code}
     return {"type": "error", "error": fields, "request_id": error.request_id}

@@ -43,8 +43,11 @@ _TYPE = "type.googleapis.com/google.rpc."
 _JSON_HEADERS = {"content-type": "application/json; charset=UTF-8"}
 REQUEST_ID = "x-goog-request-id"
 
-_TOO_LONG = "The input token count"
-"""How the message begins when the input exceeds the context. The API gives no code of its own for it (400, INVALID_ARGUMENT)."""
+_TOO_LONG = re.compile(r"The input token count( \(\d+\))? exceeds the maximum number of tokens allowed")
+"""
+How the message of an INVALID_ARGUMENT begins where the input exceeds the context: the API tells it apart in no other way
+(adr/0014). Recorded traffic shows the form with the count.
+"""
 
 _BLOCK_REASONS = frozenset({"SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK", "MODEL_ARMOR"})
 """Members of `PromptFeedback.BlockReason`, when they come as the reason of an error."""
@@ -74,15 +77,16 @@ _OF_NAME: dict[str, type[PingPongError]] = {
     "DATA_LOSS": ServerError,
 }
 
+_INVALID = "INVALID_ARGUMENT"
 _STATUS_NAME = {
-    400: "INVALID_ARGUMENT",
+    400: _INVALID,
     401: "UNAUTHENTICATED",
     402: "RESOURCE_EXHAUSTED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     408: "DEADLINE_EXCEEDED",
     409: "ABORTED",
-    413: "INVALID_ARGUMENT",
+    413: _INVALID,
     429: "RESOURCE_EXHAUSTED",
     499: "CANCELLED",
     501: "UNIMPLEMENTED",
@@ -150,7 +154,7 @@ def _class(status: int | None, name: str | None, reason: str | None, details: li
     known = class_of_code(_OF_REASON, reason)
     if known is not None:
         return known
-    if message.startswith(_TOO_LONG):
+    if name == _INVALID and _TOO_LONG.match(message):
         return ContextLengthExceeded
     if status == 402 or (status == 429 and _is_quota_spent(details)):
         return QuotaExhausted
@@ -195,10 +199,10 @@ def status_body(error: PingPongError) -> Json:
     """The `{"error": …}` object that tells an error; `error_from_body` maps it back to the same kind."""
     status = error.status or next((s for kind, s in _STATUS_OF_CLASS if isinstance(error, kind)), 500)
     code, message = error.code, error.message
-    name = _STATUS_NAME.get(status, "INTERNAL" if status >= 500 else "INVALID_ARGUMENT")
+    name = _STATUS_NAME.get(status, "INTERNAL" if status >= 500 else _INVALID)
     details: list[dict[str, Any]] = []
-    if isinstance(error, ContextLengthExceeded) and status != 413 and not message.startswith(_TOO_LONG):
-        message = f"{_TOO_LONG} exceeds the maximum number of tokens allowed. {message}"
+    if isinstance(error, ContextLengthExceeded) and status != 413 and not _TOO_LONG.match(message):
+        message = f"The input token count exceeds the maximum number of tokens allowed. {message}"
     if isinstance(error, ContentPolicyError) and code not in _BLOCK_REASONS:
         code = "PROHIBITED_CONTENT"
     if isinstance(error, QuotaExhausted) and status == 429:
