@@ -7,22 +7,29 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import evolve
 from pingpong import (
     Card,
     DriverOptions,
     EndpointRecord,
     File,
+    FinishReason,
     Image,
     MissingCredential,
     Opaque,
     OutputSchema,
     Request,
+    Response,
     Secret,
+    Text,
     Tool,
     ToolCall,
     assistant,
+    events_from_response,
+    response_from_events,
     tool_result,
     user,
 )
@@ -141,3 +148,17 @@ def test_what_costs_beyond_the_card_has_no_price() -> None:
     messages = RECORD.endpoints[0]
     named = {"compaction", "container", "context_management", "fallbacks", "mcp_servers", "service_tier", "speed", "tools"}
     assert named <= messages.unpriced_options
+
+
+@pytest.mark.parametrize("name", ["messages"])
+def test_half_a_surrogate_pair_does_not_cost_the_answer(name: str) -> None:
+    """An escape that stands alone is legal JSON: one character is lost, whole and streamed, and nothing else."""
+    endpoint: Any = next(e for e in make(RECORD, DriverOptions(), {}).endpoints if e.record.name == name)
+    answer = Response(provider="anthropic", model="m", parts=(Text("a@ b"),), finish_reason=FinishReason.stop)
+    whole = endpoint.dialect.render(answer)
+    assert b"a@ b" in whole.body
+    decoded = endpoint.codec.decode(evolve(whole, body=whole.body.replace(b"@", rb"\ud83d")))
+    renderer, decoder = endpoint.dialect.stream_renderer(), endpoint.codec.stream_decoder({})
+    body = b"".join(map(renderer.render, events_from_response(answer)))
+    streamed = response_from_events([*decoder.feed(body.replace(b"@", rb"\ud83d")), *decoder.close()])
+    assert [part.text for part in (*decoded.parts, *streamed.parts)] == ["a\ufffd b", "a\ufffd b"]

@@ -18,6 +18,7 @@ from pingpong import (
     DriverOptions,
     EndpointRecord,
     File,
+    FinishReason,
     Image,
     Message,
     MissingCredential,
@@ -25,14 +26,18 @@ from pingpong import (
     OutputSchema,
     PluginError,
     Request,
+    Response,
     Role,
     Secret,
+    Text,
     Tool,
     ToolCall,
     ToolCallResponse,
     WireRequest,
     assistant,
+    events_from_response,
     params_from_path,
+    response_from_events,
     user,
 )
 from pingpong_contract.cards import main as cards_main
@@ -171,3 +176,17 @@ def test_what_costs_beyond_the_card_has_no_price() -> None:
     """Candidates, hosted tools, tiers and cached content make the cost of a chat unknown."""
     unpriced = [e.unpriced_options for e in RECORD.endpoints if e.operation == "chat"]
     assert unpriced == [{"cachedContent", "generationConfig", "serviceTier", "tools"}] * 2
+
+
+@pytest.mark.parametrize("name", ["generateContent", "streamGenerateContent"])
+def test_half_a_surrogate_pair_does_not_cost_the_answer(name: str) -> None:
+    """An escape that stands alone is legal JSON: one character is lost, whole and streamed, and nothing else."""
+    endpoint: Any = next(e for e in make(RECORD, DriverOptions(), {}).endpoints if e.record.name == name)
+    answer = Response(provider="gemini", model="m", parts=(Text("a@ b"),), finish_reason=FinishReason.stop)
+    whole = endpoint.dialect.render(answer)
+    assert b"a@ b" in whole.body
+    decoded = endpoint.codec.decode(evolve(whole, body=whole.body.replace(b"@", rb"\ud83d")))
+    renderer, decoder = endpoint.dialect.stream_renderer(), endpoint.codec.stream_decoder({})
+    body = b"".join(map(renderer.render, events_from_response(answer)))
+    streamed = response_from_events([*decoder.feed(body.replace(b"@", rb"\ud83d")), *decoder.close()])
+    assert [part.text for part in (*decoded.parts, *streamed.parts)] == ["a\ufffd b", "a\ufffd b"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import evolve
 from pingpong import (
     Audio,
     Card,
@@ -17,16 +18,21 @@ from pingpong import (
     DriverOptions,
     EndpointRecord,
     File,
+    FinishReason,
     Image,
     MissingCredential,
     Opaque,
     OutputSchema,
     Reasoning,
     Request,
+    Response,
     Secret,
+    Text,
     Tool,
     ToolCall,
     assistant,
+    events_from_response,
+    response_from_events,
     tool_result,
     user,
 )
@@ -141,3 +147,17 @@ def test_what_costs_beyond_the_card_has_no_price() -> None:
 def test_background_responses_are_not_offered() -> None:
     """Nothing polls, so asking for one would give an empty answer as a success."""
     assert "background" not in RECORD.endpoints[1].provider_options
+
+
+@pytest.mark.parametrize("name", ["chat/completions", "responses"])
+def test_half_a_surrogate_pair_does_not_cost_the_answer(name: str) -> None:
+    """An escape that stands alone is legal JSON: one character is lost, whole and streamed, and nothing else."""
+    endpoint: Any = next(e for e in make(RECORD, DriverOptions(), {}).endpoints if e.record.name == name)
+    answer = Response(provider="openai", model="m", parts=(Text("a@ b"),), finish_reason=FinishReason.stop)
+    whole = endpoint.dialect.render(answer)
+    assert b"a@ b" in whole.body
+    decoded = endpoint.codec.decode(evolve(whole, body=whole.body.replace(b"@", rb"\ud83d")))
+    renderer, decoder = endpoint.dialect.stream_renderer(), endpoint.codec.stream_decoder({})
+    body = b"".join(map(renderer.render, events_from_response(answer)))
+    streamed = response_from_events([*decoder.feed(body.replace(b"@", rb"\ud83d")), *decoder.close()])
+    assert [part.text for part in (*decoded.parts, *streamed.parts)] == ["a\ufffd b", "a\ufffd b"]
