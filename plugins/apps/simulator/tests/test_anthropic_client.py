@@ -147,6 +147,87 @@ def test_tokens_are_counted(client: anthropic.Anthropic) -> None:
     assert "4" in _text(client.messages.create(model=MODEL, max_tokens=100, messages=turn))
 
 
+@pytest.mark.parametrize(
+    ("field", "options"),
+    [
+        ("container", {"extra_body": {"container": "container_1"}}),
+        ("mcp_servers", {"extra_body": {"mcp_servers": [{"type": "url", "url": "https://example.com", "name": "x"}]}}),
+        ("speed", {"extra_body": {"speed": "fast"}}),
+        ("tools", {"tools": [{"type": "web_search_20250305", "name": "web_search"}]}),
+        ("tool_options", {"tools": [{**TOOLS[0], "defer_loading": True}]}),
+        ("tool_choice", {"tools": TOOLS, "tool_choice": {"type": "tool", "name": "other"}}),
+        ("tool_choice", {"tool_choice": {"type": "any"}}),
+        ("temperature", {"extra_body": {"temperature": 1.5}}),
+        ("no_such_field", {"extra_body": {"no_such_field": 1}}),
+    ],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_nothing_is_ignored(client: anthropic.Anthropic, field: str, options: Any, is_stream: bool) -> None:
+    """A request for what is not simulated is Anthropic's 400, which names the field."""
+    with pytest.raises(anthropic.BadRequestError, match=field) as refused:
+        client.messages.create(model=MODEL, max_tokens=50, messages=ASK, stream=is_stream, **options)
+    body: Any = refused.value.body
+    assert body["error"]["type"] == "invalid_request_error"
+
+
+def test_options_without_effect_are_taken(client: anthropic.Anthropic) -> None:
+    """What changes no answer is no reason to refuse one."""
+    tool: Any = {**TOOLS[0], "type": "custom", "cache_control": {"type": "ephemeral"}}
+    message = client.messages.create(
+        model=MODEL,
+        max_tokens=100,
+        messages=ASK,
+        tools=[tool],
+        metadata={"user_id": "u"},
+        service_tier="auto",
+        thinking={"type": "disabled"},
+        extra_headers={"anthropic-beta": "some-beta-2026-01-01"},
+    )
+    assert [b.type for b in message.content] == ["text"]
+
+
+def test_models_are_listed_by_page(client: anthropic.Anthropic) -> None:
+    """The list holds Anthropic's models only, in pages whose ids lead to the next; pages that do not exist are refused."""
+    page = client.models.list(limit=2)
+    ids = [model.id for model in page.data]
+    assert (page.has_more, page.first_id, page.last_id, len(ids)) == (True, ids[0], ids[1], 2)
+    everything = [model.id for model in page]
+    assert everything[:2] == ids
+    assert len(everything) == len(set(everything)) > 4
+    assert MODEL in everything
+    assert all(name.startswith("claude") for name in everything)
+    before = client.models.list(limit=2, before_id=everything[3])
+    assert ([m.id for m in before.data], before.has_more) == (everything[1:3], True)
+    last = client.models.list(after_id=everything[-1])
+    assert (last.data, last.has_more, last.first_id) == ([], False, None)
+    for wrong in ({"limit": 0}, {"after_id": "gpt-5.4-mini"}, {"before_id": "nobody"}):
+        with pytest.raises(anthropic.BadRequestError, match=min(wrong)):
+            client.models.list(**wrong)
+
+
+def test_one_model(client: anthropic.Anthropic) -> None:
+    """A model is found by name, with its sizes; another provider's is Anthropic's 404."""
+    model = client.models.retrieve(MODEL)
+    assert (model.id, model.type, (model.max_input_tokens or 0) > 1000) == (MODEL, "model", True)
+    with pytest.raises(anthropic.NotFoundError) as unknown:
+        client.models.retrieve("gpt-5.4-mini")
+    body: Any = unknown.value.body
+    assert body["error"]["type"] == "not_found_error"
+
+
+def test_answers_have_request_ids(client: anthropic.Anthropic) -> None:
+    """Plain and streamed answers, counts, lists and refusals carry `request-id`."""
+    raw = client.with_raw_response
+    ids = [client.messages.create(model=MODEL, max_tokens=50, messages=ASK)._request_id]
+    with client.messages.stream(model=MODEL, max_tokens=50, messages=ASK) as stream:
+        ids.append(stream.request_id)
+    ids.append(raw.messages.count_tokens(model=MODEL, messages=ASK).headers["request-id"])
+    ids.append(raw.models.list().headers["request-id"])
+    with pytest.raises(anthropic.NotFoundError) as unknown:
+        client.models.retrieve("gpt-5.4-mini")
+    assert len({*ids, unknown.value.request_id} - {None}) == 5
+
+
 def _create(client: anthropic.Anthropic, fault: str) -> object:
     return client.messages.create(model=MODEL, max_tokens=100, messages=ASK, extra_headers={"x-pingpong-fault": fault})
 

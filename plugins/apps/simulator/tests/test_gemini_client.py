@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,11 @@ class Sum(pydantic.BaseModel):
 
     answer: int
     steps: list[str]
+
+
+def _calling(mode: str, *names: str) -> types.ToolConfig:
+    calling = types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode(mode), allowed_function_names=list(names) or None)
+    return types.ToolConfig(function_calling_config=calling)
 
 
 def _options(url: str, fault: str | None = None, *, timeout_ms: int = 20_000) -> types.HttpOptions:
@@ -171,6 +177,112 @@ def test_embeddings(client: genai.Client, model: str) -> None:
     one = client.models.embed_content(model=model, contents="cat", config=config).embeddings or []
     assert len(one[0].values or ()) == 64
     assert model != EMBEDDER or one[0].values == both[0].values
+
+
+@pytest.mark.parametrize(
+    ("field", "config"),
+    [
+        ("generationConfig.responseLogprobs", Config(response_logprobs=True)),
+        ("generationConfig.logprobs", Config(logprobs=3, response_logprobs=True)),
+        ("generationConfig.responseModalities", Config(response_modalities=["AUDIO"])),
+        ("generationConfig.responseMimeType", Config(response_mime_type="text/x.enum")),
+        ("generationConfig.speechConfig", Config(speech_config=types.SpeechConfig(language_code="de-DE"))),
+        ("generationConfig.temperature", Config(temperature=9)),
+        ("generationConfig.topP", Config(top_p=3)),
+        ("candidate", Config(candidate_count=3)),
+        ("cachedContent", Config(cached_content="cachedContents/1")),
+        ("tools", Config(tools=[types.Tool(google_search=types.GoogleSearch())])),
+        ("tool choice", Config(tools=TOOLS, tool_config=_calling("ANY", "get_weather", "other"))),
+        ("tool_choice", Config(tool_config=_calling("ANY"))),
+    ],
+)
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_nothing_is_ignored(client: genai.Client, field: str, config: types.GenerateContentConfig, is_stream: bool) -> None:
+    """A request for what is not simulated is Google's 400, which names the field."""
+    ask = client.models.generate_content_stream if is_stream else client.models.generate_content
+    with pytest.raises(errors.ClientError, match=field) as refused:
+        list(ask(model=MODEL, contents=ASK, config=config))
+    assert (refused.value.code, refused.value.status) == (400, "INVALID_ARGUMENT")
+
+
+def test_options_without_effect_are_taken(client: genai.Client) -> None:
+    """What changes no answer is no reason to refuse one."""
+    safe = types.SafetySetting(
+        category=types.HarmCategory.HARM_CATEGORY_HARASSMENT, threshold=types.HarmBlockThreshold.BLOCK_NONE
+    )
+    plain = Config(response_mime_type="text/plain", response_modalities=["TEXT"], safety_settings=[safe], candidate_count=1)
+    assert "4" in (client.models.generate_content(model=MODEL, contents=ASK, config=plain).text or "")
+
+
+def test_json_without_a_schema(client: genai.Client) -> None:
+    """JSON is given where only the media type asks for it."""
+    text = client.models.generate_content(model=MODEL, contents=ASK, config=Config(response_mime_type="application/json")).text
+    assert json.loads(text or "") == {"answer": "4"}
+
+
+def test_thoughts_as_they_are_asked_for(client: genai.Client) -> None:
+    """Thoughts come where they are to be included, and do not where they are not."""
+
+    def thoughts(config: types.ThinkingConfig) -> int:
+        answer = client.models.generate_content(model=MODEL, contents=ASK, config=Config(thinking_config=config))
+        assert answer.candidates is not None
+        assert answer.candidates[0].content is not None
+        return sum(part.thought is True for part in answer.candidates[0].content.parts or [])
+
+    assert thoughts(types.ThinkingConfig(include_thoughts=True)) == 1
+    assert thoughts(types.ThinkingConfig(include_thoughts=True, thinking_budget=-1)) == 1
+    assert thoughts(types.ThinkingConfig(include_thoughts=False, thinking_budget=1000)) == 0
+
+
+def test_allowed_functions_are_called(client: genai.Client) -> None:
+    """Of several functions only the allowed ones are called."""
+    names = ("get_weather", "send_mail", "open_door")
+    tools: Any = [types.Tool(function_declarations=[WEATHER.model_copy(update={"name": name}) for name in names])]
+    config = Config(tools=tools, tool_config=_calling("ANY", "send_mail", "open_door"))
+    calls = client.models.generate_content(model=MODEL, contents=CITIES, config=config).function_calls or []
+    assert calls
+    assert {call.name for call in calls} <= {"send_mail", "open_door"}
+
+
+def test_models_are_listed(url: str, client: genai.Client) -> None:
+    """The list holds Gemini's models only, in pages, under both versions of the API; an unknown one is Google's 404."""
+    names = [model.name or "" for model in client.models.list(config={"page_size": 3})]
+    assert f"models/{MODEL}" in names
+    assert f"models/{EMBEDDER}" in names
+    assert len(names) == len(set(names)) > 3
+    assert not [name for name in names if name.startswith(("models/gpt", "models/claude", "models/text-embedding-3"))]
+    options = _options(url)
+    options.api_version = "v1"
+    with genai.Client(api_key="any", http_options=options) as stable:
+        assert [model.name for model in stable.models.list()] == names
+    model = client.models.get(model=MODEL)
+    assert (model.name, "generateContent" in (model.supported_actions or [])) == (f"models/{MODEL}", True)
+    with pytest.raises(errors.ClientError) as unknown:
+        client.models.get(model="gpt-5.4-mini")
+    assert (unknown.value.code, unknown.value.status) == (404, "NOT_FOUND")
+    with pytest.raises(errors.ClientError, match="pageSize"):
+        client.models.list(config={"page_size": 5000})
+    with pytest.raises(errors.ClientError, match="pageToken"):
+        client.models.list(config={"page_token": "nonsense"})
+    with pytest.raises(errors.ClientError, match="filter"):
+        client.models.list(config={"filter": "name:x"})
+
+
+def test_nothing_to_embed_is_refused(client: genai.Client) -> None:
+    """An empty text has no vector."""
+    with pytest.raises(errors.ClientError, match="empty") as refused:
+        client.models.embed_content(model=EMBEDDER, contents=["cat", ""])
+    assert refused.value.status == "INVALID_ARGUMENT"
+
+
+def test_answers_have_request_ids(client: genai.Client) -> None:
+    """Plain and streamed answers and refusals name the request as Google does."""
+    plain = client.models.generate_content(model=MODEL, contents=ASK).sdk_http_response
+    chunk = next(iter(client.models.generate_content_stream(model=MODEL, contents=ASK))).sdk_http_response
+    assert plain is not None
+    assert chunk is not None
+    assert {"x-goog-request-id"} <= {name.lower() for name in plain.headers or {}}
+    assert {"x-goog-request-id"} <= {name.lower() for name in chunk.headers or {}}
 
 
 @pytest.mark.parametrize(

@@ -202,9 +202,14 @@ def test_embeddings(client: openai.OpenAI, encoding: Any) -> None:
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:
-    """The list of models holds those of every driver."""
-    owners = {m.owned_by for m in client.models.list()}
-    assert {"openai", "anthropic", "gemini"} <= owners
+    """The list of models holds OpenAI's and no other's; one is found by name, an unknown one is OpenAI's 404."""
+    listed = list(client.models.list())
+    assert {m.owned_by for m in listed} == {"openai"}
+    assert MODEL in {m.id for m in listed}
+    assert client.models.retrieve(MODEL).id == MODEL
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.models.retrieve("claude-haiku-4-5")
+    assert unknown.value.type == "invalid_request_error"
 
 
 def test_prompt_cache_is_counted(client: openai.OpenAI) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import socket
@@ -42,8 +41,6 @@ class Application:
         wire = await _wire_from(scope, receive)
         if wire is None:
             reply = Reply(413, {"content-type": "text/plain"}, (Piece(0.0, b"The body is too large."),))
-        elif (wire.method, wire.path) == ("GET", "/v1/models"):
-            reply = _models(self._service)
         else:
             reply = self._service.reply(wire)
         if math.isinf(reply.after_s):
@@ -86,12 +83,6 @@ async def _sent(reply: Reply, send: Send) -> None:
     if reply.is_broken:
         raise ConnectionBroken
     await send({"type": "http.response.body", "body": b""})
-
-
-def _models(service: Service) -> Reply:
-    """The list of models in OpenAI's form. Source: https://platform.openai.com/docs/api-reference/models/list"""
-    data = [{"id": c.model, "object": "model", "created": 0, "owned_by": c.provider} for c in service.cards]
-    return Reply(200, {"content-type": "application/json"}, (Piece(0.0, json.dumps({"object": "list", "data": data}).encode()),))
 
 
 def listening(port: int = 0) -> socket.socket:

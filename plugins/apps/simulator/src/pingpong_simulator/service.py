@@ -13,7 +13,6 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 from pingpong import (
-    AnyEndpoint,
     AuthenticationError,
     Card,
     ContextLengthExceeded,
@@ -36,6 +35,9 @@ from pingpong_simulator.caching import PromptCache
 from pingpong_simulator.draws import draw_from
 from pingpong_simulator.engine import Model, answer, vectors
 from pingpong_simulator.faults import HEADER, Fault, FaultScript, error_from_fault, fault_from_text
+from pingpong_simulator.honoured import check_embedding, honoured
+from pingpong_simulator.listing import Asked, asked_from_wire
+from pingpong_simulator.listing import answer as listed_models
 from pingpong_simulator.replies import Reply, faulty, streamed, whole
 from pingpong_simulator.skill import pace_of, ranks_from, skill_of
 
@@ -75,6 +77,10 @@ class Service:
     def reply(self, wire: WireRequest, base_url: str | None = None) -> Reply:
         """The answer to a request sent to a driver's base URL, or to any driver that has its path."""
         drivers = [d for d in self.drivers() if base_url in (None, d.base_url)]
+        if (asked := asked_from_wire(wire)) is not None:
+            named = [d for d in drivers if base_url is not None or d.name == asked.provider]
+            if named:
+                return self._listed(named[0], wire, asked)
         found = list(_found(drivers, wire))
         if not found:
             unknown = NotFoundError(f"There is no endpoint {wire.method} {wire.path[:100]}.", status=404)
@@ -85,10 +91,32 @@ class Service:
             place, parsed = self._parsed(found, wire)
             dialect = place.endpoint.dialect
             card = self._card(place, parsed.model)
-            return self._answered(place, parsed, card, self._fault(wire, card))
+            reply = self._answered(place, parsed, card, self._fault(wire, card))
+            return evolve(reply, headers={**self._request_id(dialect, wire), **reply.headers})
         except PingPongError as error:
-            rendered: WireResponse = dialect.render_error(error)
-            return whole(rendered if error.status is None else evolve(rendered, status=error.status))
+            return self._failed(dialect, wire, error)
+
+    def _listed(self, driver: Driver, wire: WireRequest, asked: Asked) -> Reply:
+        """A provider's list of models, or one of them."""
+        dialect = driver.endpoints[0].dialect
+        try:
+            _check_key(wire)
+            cards = [card for card in self.cards if card.provider == driver.name]
+            body = listed_models(wire, evolve(asked, provider=driver.name), cards)
+            return whole(evolve(body, headers={**self._request_id(dialect, wire), **body.headers}))
+        except PingPongError as error:
+            return self._failed(dialect, wire, error)
+
+    def _failed(self, dialect: Any, wire: WireRequest, error: PingPongError) -> Reply:
+        rendered: WireResponse = dialect.render_error(error)
+        headers = {**self._request_id(dialect, wire), **rendered.headers}
+        return whole(evolve(rendered, headers=headers, status=error.status or rendered.status))
+
+    def _request_id(self, dialect: Any, wire: WireRequest) -> Mapping[str, str]:
+        """The header that names a request, called as the provider calls it: only its dialect knows how."""
+        request_id = f"req_{draw_from('request id', self.seed, wire.target, wire.body).getrandbits(96):024x}"
+        told: WireResponse = dialect.render_error(InvalidRequestError("", request_id=request_id))
+        return {name: value for name, value in told.headers.items() if value == request_id}
 
     def _parsed(self, found: list[_Found], wire: WireRequest) -> tuple[_Found, Parsed[Any]]:
         """The request as read by the driver that has its model; by the first one where none has it."""
@@ -117,7 +145,7 @@ class Service:
             return whole(evolve(rendered, status=fault.status or 200))
         draw = draw_from("pace", self.seed, card.id, parsed.wire.body)
         pace = pace_of(self._ranks[card.id], self.latency, draw)
-        result = self._result(place.endpoint, parsed, card)
+        result = self._result(place, parsed, card)
         if parsed.is_stream:
             reply = streamed(place.endpoint.dialect, parsed, result, pace, fault)
         else:
@@ -125,17 +153,20 @@ class Service:
             reply = whole(place.endpoint.dialect.render(result, parsed), pace.first_token_s + written / pace.tokens_per_s)
         return faulty(reply, fault, draw)
 
-    def _result(self, endpoint: AnyEndpoint, parsed: Parsed[Any], card: Card) -> Any:
+    def _result(self, place: _Found, parsed: Parsed[Any], card: Card) -> Any:
         request, model = parsed.request, Model(card, skill_of(card, self._ranks[card.id]))
-        if endpoint.record.operation == "embed":
+        record = place.endpoint.record
+        if record.operation == "embed":
+            check_embedding(request, place.driver.name, record.name)
             usage = Usage(uncached_input_tokens=tokens.embedded_tokens(request))
             return EmbedResponse(
                 provider=card.provider, model=parsed.model, vectors=vectors(request, model, self.seed), usage=usage
             )
         if not request.messages:
             raise InvalidRequestError("The request has no messages; give at least one.")
+        request = honoured(request, place.driver.name, record.name)
         input_tokens = tokens.input_tokens(request)
-        if endpoint.record.operation == "count_tokens":
+        if record.operation == "count_tokens":
             return TokenCount(provider=card.provider, model=parsed.model, input_tokens=input_tokens)
         if card.context_tokens is not None and input_tokens > card.context_tokens:
             raise ContextLengthExceeded(f"The input has {input_tokens} tokens; the model takes {card.context_tokens}.")
