@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
+from attrs import evolve
 from pingpong import (
     Audio,
     Card,
@@ -322,6 +323,21 @@ def test_thinking_that_a_model_has_no_form_of_is_refused_by_name(
         body_of(Request("q", max_output_tokens=1024, on_unsupported=on_unsupported, **options), card)
     assert caught.value.options == tuple(options)
     assert "thinking" not in body_of(Request("q", max_output_tokens=1024), card)
+
+
+@pytest.mark.parametrize(("model", "effort"), [("claude-haiku-4-5", "low"), ("claude-opus-4-6", "none")])
+def test_an_effort_that_a_budget_overrules_is_refused_by_name(body_of: Body, model: str, effort: ReasoningEffort) -> None:
+    """Where both would fill one field, the effort is named as what to leave out, and the budget stays."""
+    card = Card(provider="anthropic", model=model, endpoints=("messages",), max_output_tokens=9000)
+    with pytest.raises(UnsupportedParameter, match="give one of them") as caught:
+        body_of(Request("q", reasoning_effort=effort, reasoning_budget_tokens=2048), card)
+    assert caught.value.options == ("reasoning_effort",)
+    newer = Request("q", reasoning_effort="none", reasoning_budget_tokens=2048)
+    with pytest.raises(UnsupportedParameter, match="takes no budget") as caught:
+        body_of(newer, evolve(card, model="claude-opus-4-8"))
+    assert caught.value.options == ("reasoning_budget_tokens",)
+    both = body_of(Request("q", reasoning_effort="low", reasoning_budget_tokens=2048), evolve(card, model="claude-opus-4-6"))
+    assert (both["thinking"]["budget_tokens"], both["output_config"]) == (2048, {"effort": "low"})
 
 
 def test_max_tokens_is_always_sent(body_of: Body, card: Card) -> None:

@@ -203,14 +203,16 @@ def _refuse_thinking(request: Request, card: Card, max_tokens: int) -> None:
     Raises:
         UnsupportedParameter: Some are set; `options` names them all.
     """
-    effort = request.reasoning_effort
+    effort, budget = request.reasoning_effort, request.reasoning_budget_tokens
     faults: dict[str, str] = {}
     if effort == "minimal":
         faults["reasoning_effort"] = "minimal is no effort of Anthropic's; use low"
     elif effort not in (None, "none") and takes_only_budget(card.model) and max_tokens <= LEAST_BUDGET:
         faults["reasoning_effort"] = f"{card.model} thinks with {LEAST_BUDGET} tokens at least; raise max_output_tokens"
-    if request.reasoning_budget_tokens is not None and not takes_budget(card.model):
+    if budget is not None and not takes_budget(card.model):
         faults["reasoning_budget_tokens"] = f"{card.model} takes no budget; use reasoning_effort"
+    elif budget is not None and effort is not None and (effort == "none" or takes_only_budget(card.model)):
+        faults["reasoning_effort"] = f"{effort} has no place beside reasoning_budget_tokens; give one of them"
     if faults:
         what = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
         raise UnsupportedParameter(f'{what}, or set on_unsupported="drop".', options=tuple(faults), provider=PROVIDER)
