@@ -109,7 +109,8 @@ def test_a_foreign_part_is_refused(body_of: Callable[..., Any], part: Part, on_u
 
 @pytest.mark.parametrize("on_unsupported", ["raise", "drop"])
 @pytest.mark.parametrize(
-    ("effort", "model"), [("none", "gemini-3.6-flash"), ("max", "gemini-3.6-flash"), ("xhigh", "gemini-2.5-pro")]
+    ("effort", "model"),
+    [("none", "gemini-3.6-flash"), ("max", "gemini-3.6-flash"), ("xhigh", "gemini-2.5-pro"), ("none", "gemini-2.5-pro")],
 )
 def test_an_effort_that_a_model_does_not_take_is_refused_by_name(
     body_of: Callable[..., Any], effort: ReasoningEffort, model: str, on_unsupported: Literal["raise", "drop"]

@@ -120,11 +120,17 @@ def _thinking(request: Request, model: str, given: Json) -> Json:
     if budget is not None:
         amount = {"thinkingBudget": budget}
     elif effort is not None and is_older(model):
-        amount = {"thinkingBudget": _known(_BUDGET_OF_EFFORT, effort, model)}
+        amount = {"thinkingBudget": _known(_budgets(model), effort, model)}
     elif effort is not None:
         amount = {"thinkingLevel": _known({level: level for level in _LEVELS}, effort, model)}
     shown = {"includeThoughts": True} if amount and amount.get("thinkingBudget") != 0 else {}
     return {**shown, **given, **amount}
+
+
+def _budgets(model: str) -> Mapping[str, int]:
+    """By effort; "reasoning cannot be turned off for Gemini 2.5 Pro". Source: https://ai.google.dev/gemini-api/docs/openai#thinking"""
+    is_always_thinking = model.startswith("gemini-2.5-pro")
+    return {effort: budget for effort, budget in _BUDGET_OF_EFFORT.items() if budget or not is_always_thinking}
 
 
 def is_older(model: str) -> bool:
