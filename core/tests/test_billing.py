@@ -107,6 +107,7 @@ async def test_an_embedding_without_usage_is_estimated() -> None:
     client = fake_client(Fixed())
     assert await client.embed(pp.EmbedRequest(["a", "bc"], model="fake:small")) == vectors
     entry = client.ledger.entries[-1]
+    assert isinstance(entry, pp.Attempt)
     assert entry.usage == pp.Usage(
         uncached_input_tokens=pp.estimate_text_tokens("a") + pp.estimate_text_tokens("bc"), is_estimated=True
     )

@@ -137,6 +137,7 @@ async def test_a_key_from_a_file_of_settings_shows_nowhere(tmp_path: Path) -> No
     path, transport = tmp_path / "pingpong.toml", FakeTransport({"fake:small": ["hello", pp.InvalidRequestError("no")]})
     path.write_text(f'[drivers.fake]\napi_key = "{KEY}"\n')
     client = pp.Client.from_file(path, registry=fake_registry([fake_card()]), env={}, transport=transport)
+    assert isinstance(client.ledger, pp.MemoryLedger)
     outcome = await client.complete("hi", model="fake:small")
     with pytest.raises(pp.InvalidRequestError) as caught:
         await client.complete("hi", model="fake:small")

@@ -140,7 +140,7 @@ async def test_an_option_without_a_price_is_refused_under_a_cap() -> None:
 
     kept = testing.FAKE_ENDPOINTS
     try:
-        testing.FAKE_ENDPOINTS = (evolve(kept[0], record=record), *kept[1:])  # type: ignore[assignment]  # one of them changed
+        testing.FAKE_ENDPOINTS = (evolve(kept[0], record=record), *kept[1:])
         client = fake_client()
         options: Any = {"provider_options": {"fake": {"flavour": "strong"}}, "model": "fake:small"}
         with pytest.raises(pp.BudgetExceeded, match="no known price"):
@@ -182,7 +182,7 @@ async def test_a_value_no_wire_can_tell_is_dropped_aloud() -> None:
 
     kept = testing.FAKE_ENDPOINTS
     try:
-        testing.FAKE_ENDPOINTS = (evolve(kept[0], codec=Picky(kept[0].codec)), *kept[1:])  # type: ignore[assignment,arg-type]  # one of them changed
+        testing.FAKE_ENDPOINTS = (evolve(kept[0], codec=Picky(kept[0].codec)), *kept[1:])
         client = fake_client()
         with pytest.raises(pp.UnsupportedParameter, match="seed must be even"):
             await client.complete("hi", model="fake:small", seed=3)
@@ -254,8 +254,8 @@ async def test_a_value_of_the_wrong_kind_is_the_callers_error(options: Any) -> N
 
 async def test_a_cap_may_be_written_as_text_or_int() -> None:
     """Exact forms of an amount are taken."""
-    assert pp.Request("hi", max_cost_usd="0.05").max_cost_usd == Decimal("0.05")  # type: ignore[arg-type]  # the converter takes it
-    assert pp.Request("hi", max_cost_usd=1).max_cost_usd == Decimal(1)  # type: ignore[arg-type]  # the converter takes it
+    assert pp.Request("hi", max_cost_usd="0.05").max_cost_usd == Decimal("0.05")
+    assert pp.Request("hi", max_cost_usd=1).max_cost_usd == Decimal(1)
 
 
 @pytest.mark.parametrize("kind", ["drivers", "routers", "middleware"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pingpong as pp
@@ -109,7 +110,7 @@ async def test_the_cache_answers_without_a_request(is_stream: bool) -> None:
     assert (outcome.response, transport.requests, client.ledger.entries) == (answer, [], [])
     assert log == ["+trace", "+cache", "-cache success", "-trace success"]
     attempt = outcome.attempts[0]
-    assert (attempt.is_cached, attempt.status, attempt.usage, attempt.cost_usd) == (True, "success", None, 0)
+    assert (attempt.is_cached, attempt.status, attempt.usage, attempt.cost_usd) == (True, "success", None, Decimal(0))
 
 
 async def test_a_cached_embedding_is_not_sent() -> None:
@@ -135,7 +136,7 @@ async def test_a_slot_may_refuse(is_stream: bool) -> None:
     assert log == ["+trace", "+limits", "-trace refused"]
     assert (transport.requests, client.ledger.entries) == ([], [])
     attempt = caught.value.attempts[0]
-    assert (attempt.status, attempt.error_kind, attempt.cost_usd) == ("refused", "budget_exceeded", 0)
+    assert (attempt.status, attempt.error_kind, attempt.cost_usd) == ("refused", "budget_exceeded", Decimal(0))
 
 
 @both
@@ -289,6 +290,9 @@ async def test_a_wrong_option_of_middleware_is_a_configuration_error() -> None:
 
 async def test_a_slot_nobody_knows_is_refused() -> None:
     """Slots are a closed list: a plugin that names another one is named and skipped, not silently out of work."""
-    for wrong in ({"ring": "call", "slot": "limit"}, {"ring": "request", "slot": "cache"}, {"ring": "retry", "slot": "trace"}):
+    places: list[dict[str, Any]] = [
+        {"ring": "call", "slot": "limit"}, {"ring": "request", "slot": "cache"}, {"ring": "retry", "slot": "trace"},
+    ]  # fmt: skip
+    for wrong in places:
         with pytest.raises(ValueError, match="has no slot"):
             pp.MiddlewareRecord(name="mine", factory="x:y", **wrong)

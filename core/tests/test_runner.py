@@ -280,6 +280,7 @@ async def test_streamed_fallback_shows_one_start_of_the_model_that_answers() -> 
         events = await collect(stream)
         outcome = await stream.outcome()
     assert [e.kind for e in events] == ["start", "text", "part_end", "end"]
+    assert isinstance(events[0], pp.StreamStart)
     assert events[0].provider == "b"
     assert [a.error_kind for a in outcome.attempts] == ["stream_truncated", None]
     assert transport.n_open == 0
@@ -294,6 +295,8 @@ async def test_nothing_is_rerouted_after_content() -> None:
         with pytest.raises(pp.StreamTruncated):
             await stream.outcome()
     assert [e.kind for e in events] == ["start", "text", "error"]
+    assert isinstance(events[-1], pp.StreamError)
+    assert isinstance(events[-1].partial, pp.Response)
     assert events[-1].partial.text == "hello"
     assert events[-1].partial.finish_reason is None
     assert [m for m, _ in transport.requests] == ["a:one"]
@@ -305,7 +308,9 @@ async def test_a_stream_that_never_starts_still_has_a_start() -> None:
     async with client.stream("hi") as stream:
         events = await collect(stream)
     assert [e.kind for e in events] == ["start", "error"]
+    assert isinstance(events[0], pp.StreamStart)
     assert (events[0].provider, events[0].model) == ("a", "one")
+    assert isinstance(events[1], pp.StreamError)
     assert isinstance(events[1].error, pp.ServerError)
 
 

@@ -19,6 +19,7 @@ async def test_embed_gives_vectors_and_an_entry() -> None:
     response = await client.embed(request)
     assert response.vectors == ((1.0, 1.0), (3.0, 1.0))
     reservation, entry = client.ledger.entries
+    assert isinstance(entry, pp.Attempt)
     assert (entry.status, entry.endpoint, entry.model, entry.usage) == ("success", "embed", "fake:small", response.usage)
     assert entry.cost_usd == Decimal("0.00001")
     assert (entry.tenant, entry.user, entry.tags) == ("t", "u", {"k": "v"})
@@ -38,6 +39,7 @@ async def test_count_tokens_is_free_and_an_entry() -> None:
     client = fake_client()
     assert (await client.count_tokens("hi", model="fake:small")).input_tokens == 10
     entry = client.ledger.entries[-1]
+    assert isinstance(entry, pp.Attempt)
     assert (entry.status, entry.endpoint, entry.usage, entry.cost_usd) == ("success", "count", None, Decimal(0))
 
 

@@ -164,7 +164,9 @@ async def test_leaving_a_stream_by_an_exception_closes_it() -> None:
     with pytest.raises(ZeroDivisionError):
         await read()
     assert transport.n_open == 0
-    assert client.ledger.entries[-1].status == "cancelled"
+    entry = client.ledger.entries[-1]
+    assert isinstance(entry, pp.Attempt)
+    assert entry.status == "cancelled"
 
 
 async def test_a_stream_may_be_read_under_a_callers_deadline() -> None:

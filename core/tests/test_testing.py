@@ -12,6 +12,7 @@ from pingpong.testing import (
     Cut,
     FakeClock,
     FakeTransport,
+    Reply,
     Silence,
     collect,
     factory_path,
@@ -86,7 +87,7 @@ async def test_an_unknown_model_echoes_its_prompt() -> None:
 
 async def test_replies_come_in_order_and_the_last_one_stays() -> None:
     """Text, response, error and function are all replies; each model has its own row."""
-    script = {
+    script: dict[str, list[Reply]] = {
         "fake:small": ["one", fake_response("two", response_id="r2"), lambda r: r.messages[0].text.upper()],
         "fake:other": [pp.InvalidRequestError("no")],
     }
@@ -221,7 +222,9 @@ def test_a_streamed_error_and_what_follows_it() -> None:
 
     codec, dialect = FAKE_ENDPOINTS[0].codec, FAKE_ENDPOINTS[0].dialect
     renderer, decoder = dialect.stream_renderer(), codec.stream_decoder({})
-    told = [pp.StreamStart("fake", "small"), pp.TextDelta(0, "hel"), pp.StreamError(pp.Overloaded("busy")), pp.TextDelta(0, "lo")]
+    told: list[pp.Event] = [
+        pp.StreamStart("fake", "small"), pp.TextDelta(0, "hel"), pp.StreamError(pp.Overloaded("busy")), pp.TextDelta(0, "lo"),
+    ]  # fmt: skip
     events = [e for event in told for e in decoder.feed(renderer.render(event))] + [*decoder.close()]
     assert [e.kind for e in events] == ["start", "text", "error"]
     last = events[-1]

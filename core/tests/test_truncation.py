@@ -7,7 +7,7 @@ from typing import Any
 import pingpong as pp
 import pytest
 from attrs import evolve, frozen
-from pingpong.testing import FakeTransport, factory_path, fake_card, fake_client, fake_plugin
+from pingpong.testing import FakeClient, FakeTransport, factory_path, fake_card, fake_client, fake_plugin
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ class Summarise:
         return pp.Ask(request, pp.Call("fake:small"))
 
 
-def client_for(seen: list[Any], transport: FakeTransport | None = None, card: pp.Card = SMALL, **options: Any) -> pp.Client:
+def client_for(seen: list[Any], transport: FakeTransport | None = None, card: pp.Card = SMALL, **options: Any) -> FakeClient:
     records = [
         pp.PolicyRecord(name="oldest", factory=factory_path(lambda: DropOldest(seen))),
         pp.PolicyRecord(name="summarise", factory=factory_path(Summarise)),
@@ -60,7 +60,9 @@ async def test_messages_are_left_out_and_reported(is_stream: bool) -> None:
     assert outcome.truncated == (0, 1)
     assert seen == [(30, sum(pp.estimate_text_tokens(m.text) for m in CONVERSATION))]
     assert b"word" not in transport.requests[0][1].body
-    assert client.ledger.entries[0].input_tokens == pp.estimate_text_tokens("and now?")
+    reservation = client.ledger.entries[0]
+    assert isinstance(reservation, pp.Reservation)
+    assert reservation.input_tokens == pp.estimate_text_tokens("and now?")
 
 
 async def test_the_output_asked_for_is_left_free() -> None:

@@ -34,7 +34,7 @@ from pingpong._errors import PingPongError
 from pingpong._events import Event, StreamError, events_from_response, response_from_events
 from pingpong._framing import SseParser
 from pingpong._json import from_json, to_json
-from pingpong._messages import Part, Text
+from pingpong._messages import Text
 from pingpong._registry import Registry
 from pingpong._requests import Capability, EmbedRequest, Request, estimate_text_tokens
 from pingpong._responses import EmbedResponse, FinishReason, Response, TokenCount, Usage
@@ -194,12 +194,10 @@ def fake_driver(record: DriverRecord, options: DriverOptions, env: Mapping[str, 
         header="authorization", prefix="Bearer ", key=options.api_key, file=options.api_key_file,
         env_vars=record.env_vars, env=env, provider=record.name,
     )  # fmt: skip
-
-    def estimate(request: Request, card: Card) -> int:
-        return sum(estimate_text_tokens(m.text) for m in request.messages)
-
-    base_url = options.base_url or f"https://{record.name}.test"
-    return Driver(name=record.name, base_url=base_url, endpoints=FAKE_ENDPOINTS, credentials=key, estimate_tokens=estimate)
+    return Driver(
+        name=record.name, base_url=options.base_url or f"https://{record.name}.test", endpoints=FAKE_ENDPOINTS, credentials=key,
+        estimate_tokens=lambda request, card: sum(estimate_text_tokens(m.text) for m in request.messages),
+    )  # fmt: skip
 
 
 def fake_price(input_usd: str = "1", output_usd: str = "2") -> Price:
@@ -262,11 +260,10 @@ def fake_registry(cards: Sequence[Card] = (), plugins: Sequence[Any] = (), **opt
 
 def fake_response(text: str = "hello", *, model: str = "small", provider: str = "fake", **changes: Any) -> Response:
     """A whole answer of 10 input and 5 output tokens."""
-    parts: tuple[Part, ...] = (Text(text),)
-    usage = Usage(uncached_input_tokens=10, visible_output_tokens=5)
     response = Response(
-        provider=provider, model=model, parts=parts, finish_reason=FinishReason.stop, raw_finish_reason="stop", usage=usage
-    )
+        provider=provider, model=model, parts=(Text(text),), finish_reason=FinishReason.stop, raw_finish_reason="stop",
+        usage=Usage(uncached_input_tokens=10, visible_output_tokens=5),
+    )  # fmt: skip
     return evolve(response, **changes)
 
 
@@ -336,8 +333,8 @@ class FakeTransport:
         provider = base_url.removeprefix("https://").removesuffix(".test")
         model_id = f"{provider}:{parsed.model}"
         self.requests.append((model_id, request))
-        replies = self._script.get(model_id)
-        reply: Any = _echo if not replies else replies.pop(0) if len(replies) > 1 else replies[0]
+        replies = self._script.get(model_id) or [lambda request: request.messages[-1].text]
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
         if isinstance(reply, Silence):
             with self._clock.deadline(deadline_s):
                 await self._clock.sleep(float("inf"))
@@ -354,10 +351,6 @@ class FakeTransport:
             return TokenCount(provider=provider, model=parsed.model, input_tokens=10)
         value = reply(parsed.request) if callable(reply) else reply
         return fake_response(value, model=parsed.model, provider=provider) if isinstance(value, str) else value
-
-
-def _echo(request: Request) -> str:
-    return request.messages[-1].text
 
 
 @define(eq=False)
