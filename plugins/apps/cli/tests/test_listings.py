@@ -175,6 +175,10 @@ def test_doctor_tries_each_driver(world: Any, tmp_path: Path) -> None:
         ("[fusers.magic]", "magic"),
         ("validators = ['grumpier']", "grumpier"),
         ("truncator = 'scissors'", "scissors"),
+        ("max_cost_usd = -1", "max_cost_usd"),
+        ("[transport]\nproxyy = 'x'", "proxyy"),
+        ("[drivers.opnai]", "opnai"),
+        ("[middleware.zz]", "zz"),
     ],
 )
 def test_doctor_finds_what_would_break_a_request(table: str, words: str, world: Any, tmp_path: Path) -> None:
