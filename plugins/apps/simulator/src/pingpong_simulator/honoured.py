@@ -7,11 +7,12 @@ because it has no effect on what a simulated answer says. Whatever else a reques
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
 from attrs import evolve, frozen
-from pingpong import EmbedRequest, InvalidRequestError, OutputSchema, ReasoningEffort, Request, ToolChoice
+from pingpong import EmbedRequest, InvalidRequestError, OutputSchema, ReasoningEffort, Request, Response, Text, ToolChoice
 
 Rule = Callable[[Any], bool] | Mapping[str, Any]
 """Whether a value is taken, or the rules of an object's members."""
@@ -70,11 +71,15 @@ _OF_MESSAGES: dict[str, Rule] = _CACHED | {
     "thinking": {"type": _any, "budget_tokens": _any, "display": _of("summarized")},
     "tool_options": lambda tools: all(not {*tool} - {"type", "cache_control", "input_examples"} for tool in tools.values()),
 }
+_ENUM = "text/x.enum"
+"""Media type of an answer that is one of a schema's values, without quotes. Source: google/ai/generativelanguage/v1beta"""
+
 _OF_GEMINI: dict[str, Rule] = {
     "generationConfig": {
         "responseLogprobs": _of(False),
-        "responseMimeType": _of("text/plain", "application/json"),
+        "responseMimeType": _of("text/plain", "application/json", _ENUM),
         "responseModalities": _of(["TEXT"]),
+        "responseSchema": _any,
         "thinkingConfig": {"includeThoughts": _of(True, False), "thinkingBudget": _of(-1)},
     },
     "labels": _any,
@@ -161,8 +166,31 @@ def honoured(request: Request, provider: str, endpoint: str) -> Request:
     request = _with_thinking(_with_allowed_tools(request, options), options)
     if request.output_schema is None and _wants_json(options):
         request = evolve(request, output_schema=_JSON_OBJECT)
+    if is_bare(request, provider):
+        schema = _table(options, "generationConfig", "responseSchema")
+        if not schema.get("enum"):
+            raise InvalidRequestError(f"generationConfig.responseMimeType: {_ENUM} needs a responseSchema with an enum.")
+        request = evolve(request, output_schema=OutputSchema(schema))
     _check_choice(request)
     return request
+
+
+def is_bare(request: Request, provider: str) -> bool:
+    """Whether the answer is to be one of a schema's values as it stands, without the quotes of JSON."""
+    options = request.provider_options.get(provider, {})
+    return _table(options, "generationConfig").get("responseMimeType") == _ENUM
+
+
+def bare(response: Response) -> Response:
+    """The response with each text that is a JSON string as what it says."""
+    return evolve(response, parts=tuple(_bare(part) if isinstance(part, Text) else part for part in response.parts))
+
+
+def _bare(part: Text) -> Text:
+    try:
+        return evolve(part, text=str(json.loads(part.text)))
+    except ValueError:  # cut at the token limit
+        return evolve(part, text=part.text.removeprefix('"'))
 
 
 def _check_options(options: Mapping[str, Any], endpoint: str) -> None:

@@ -35,7 +35,7 @@ from pingpong_simulator.caching import PromptCache
 from pingpong_simulator.draws import draw_from
 from pingpong_simulator.engine import Model, answer, vectors
 from pingpong_simulator.faults import HEADER, Fault, FaultScript, error_from_fault, fault_from_text
-from pingpong_simulator.honoured import check_embedding, honoured
+from pingpong_simulator.honoured import bare, check_embedding, honoured, is_bare
 from pingpong_simulator.listing import Asked, asked_from_wire
 from pingpong_simulator.listing import answer as listed_models
 from pingpong_simulator.replies import Reply, faulty, streamed, whole
@@ -171,6 +171,8 @@ class Service:
         if card.context_tokens is not None and input_tokens > card.context_tokens:
             raise ContextLengthExceeded(f"The input has {input_tokens} tokens; the model takes {card.context_tokens}.")
         response = answer(request, model, self.seed)
+        if is_bare(request, place.driver.name):
+            response = bare(response)
         can_cache = card.price is not None and card.price.cache_read_usd_per_mtok is not None
         read = min(self._cache.read(card.id, request), input_tokens) if can_cache else 0
         visible, reasoning = tokens.output_tokens(response)
