@@ -190,6 +190,7 @@ def test_embeddings(client: genai.Client, model: str) -> None:
         ("generationConfig.temperature", Config(temperature=9)),
         ("generationConfig.topP", Config(top_p=3)),
         ("candidate", Config(candidate_count=3)),
+        ("stopSequences", Config(stop_sequences=list("abcdef"))),
         ("cachedContent", Config(cached_content="cachedContents/1")),
         ("tools", Config(tools=[types.Tool(google_search=types.GoogleSearch())])),
         ("tool choice", Config(tools=TOOLS, tool_config=_calling("ANY", "get_weather", "other"))),

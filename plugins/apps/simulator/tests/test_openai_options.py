@@ -35,6 +35,7 @@ def client(url: str) -> Iterator[openai.OpenAI]:
         ("top_p", {"top_p": 1.5}),
         ("presence_penalty", {"presence_penalty": -3}),
         ("reasoning_effort", {"reasoning_effort": "huge"}),
+        ("stop", {"stop": ["a", "b", "c", "d", "e"]}),
         ("modalities", {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}),
         ("functions", {"functions": [{"name": "f", "parameters": SCHEMA}], "function_call": {"name": "f"}}),
         ("function_call", {"function_call": "auto"}),
@@ -120,6 +121,12 @@ def test_embeddings_of_nothing(client: openai.OpenAI, given: Any) -> None:
     with pytest.raises(openai.BadRequestError, match="input") as refused:
         client.embeddings.create(model=EMBEDDER, input=given)
     assert refused.value.type == "invalid_request_error"
+
+
+def test_vectors_have_a_greatest_length(client: openai.OpenAI) -> None:
+    """A vector longer than any model's is refused."""
+    with pytest.raises(openai.BadRequestError, match="dimensions"):
+        client.embeddings.create(model=EMBEDDER, input="x", dimensions=100_000)
 
 
 def test_answers_have_request_ids(client: openai.OpenAI) -> None:

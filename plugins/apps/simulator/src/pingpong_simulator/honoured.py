@@ -136,6 +136,12 @@ Source: https://platform.openai.com/docs/api-reference/chat/create, https://ai.g
 
 _JSON_OBJECT = OutputSchema({"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]})
 _MOST_NAMED = 5
+_MOST_DIMENSIONS = 3072
+"""Of text-embedding-3-large and gemini-embedding-001, the longest vectors there are."""
+
+_MOST_STOPS = {"chat/completions": 4, "generateContent": 5, "streamGenerateContent": 5}
+"""Source: the references of `stop` and `stopSequences` at the pages named above."""
+
 _MODES = {"ANY": "required", "NONE": "none"}
 
 
@@ -144,6 +150,8 @@ def check_embedding(request: EmbedRequest, provider: str, endpoint: str) -> None
     _check_options(request.provider_options.get(provider, {}), endpoint)
     if not request.inputs:
         raise InvalidRequestError("Invalid 'input': the list is empty; give at least one text.")
+    if (request.dimensions or 0) > _MOST_DIMENSIONS:
+        raise InvalidRequestError(f"Invalid 'dimensions': {request.dimensions} is more than {_MOST_DIMENSIONS}.")
     if "" in request.inputs:
         raise InvalidRequestError(f"Invalid 'input': text {request.inputs.index('')} is empty; give at least one character.")
 
@@ -161,6 +169,8 @@ def honoured(request: Request, provider: str, endpoint: str) -> Request:
         value = getattr(request, limit.field)
         if value is not None and not limit.low <= value <= limit.high:
             raise InvalidRequestError(f"Invalid '{limit.name}': {value} is not from {limit.low} to {limit.high}.")
+    if len(request.stop) > (most := _MOST_STOPS.get(endpoint, len(request.stop))):
+        raise InvalidRequestError(f"Invalid stop sequences ('stop', 'stopSequences'): at most {most} are taken.")
     if request.reasoning_effort not in (None, *get_args(ReasoningEffort)):
         raise InvalidRequestError(f"Invalid 'reasoning_effort': give one of {', '.join(get_args(ReasoningEffort))}.")
     request = _with_thinking(_with_allowed_tools(request, options), options)
