@@ -32,7 +32,7 @@ def printed(command: str, config: str) -> str:
     program, *arguments = shlex.split(command)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "pingpong.toml").write_text(f"{config}\n[transport]\nseed = 1\n")
+        Path(folder, "pingpong.toml").write_text(f"{config}\n[simulator]\nseed = 1\n")
         env = {"PATH": path, "HOME": folder, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
         run = subprocess.run(
             [program, *arguments], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60

@@ -98,7 +98,7 @@ async def test_real_calls_carry_no_mark() -> None:
 @pytest.mark.anyio
 async def test_the_simulator_is_made_once_from_drivers_and_cards() -> None:
     """Its factory gets clock, seed, options, cards and drivers, at the first call, and the client closes what it made."""
-    sim = simulated(config=pp.Config(transport={"latency": "none"}))
+    sim = simulated(config=pp.Config(simulator={"latency": "none"}))
     assert sim.contexts == []
     await sim.client.complete("hi", model="a:one")
     await sim.client.embed("hi", model="a:two")

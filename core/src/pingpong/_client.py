@@ -257,7 +257,8 @@ class Client:
     async def start(self, request: Request, *, is_stream: bool) -> Run:
         """Through the request ring to a plan. For `Stream`."""
         check_request(request)
-        if unknown := sorted(set(request.provider_options) - set(self.registry.records("drivers"))):
+        named = request.provider_options
+        if named and (unknown := sorted(set(named) - set(self.registry.records("drivers")))):
             raise UnsupportedParameter(f"provider_options names {', '.join(unknown)}, which is no driver here.")
         defaults = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
         if defaults:

@@ -47,7 +47,9 @@ class Config:
         max_cost_usd: Cap over all attempts of one request, US dollars.
         simulate: True for the simulator, False for never; None simulates when no key is found.
         validators, truncator: As in `Request`.
-        drivers, routers, fusers, middleware, transport: One table per plugin, checked against its options.
+        drivers, routers, fusers, middleware: One table per plugin, checked against its options.
+        transport: Options of the HTTP transport.
+        simulator: Options of the simulator.
         path: The file it was read from, "" for none.
     """
 
@@ -64,6 +66,7 @@ class Config:
     fusers: Tables = field(factory=dict)
     middleware: Tables = field(factory=dict, repr=False)
     transport: Mapping[str, Any] = field(factory=dict, repr=False)
+    simulator: Mapping[str, Any] = field(factory=dict)
     path: str = ""
 
     def options(self, cls: type[T], section: str, table: Mapping[str, Any]) -> T:

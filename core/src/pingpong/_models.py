@@ -90,7 +90,7 @@ class Models:
         for card in reversed(self.cards):
             self._by_id |= {f"{card.provider}:{alias}": card for alias in card.aliases}
         self._by_id |= {card.id: card for card in self.cards}
-        if self.plugins.config.transport and not self.is_simulated:
+        if self.plugins.config.transport:
             self._transport_options()
         try:
             for name in listed:
@@ -161,7 +161,7 @@ class Models:
         record = next(r for r in self._records("transports").values() if r.is_simulator)
         factory = plugins.registry.resolve("transports", record.name, record.factory)
         context = TransportContext(
-            clock=plugins.clock, seed=self.seed, options=plugins.config.transport, cards=self.cards, drivers=self.drivers
+            clock=plugins.clock, seed=self.seed, options=plugins.config.simulator, cards=self.cards, drivers=self.drivers
         )
         with blamed(f"The transport {record.name!r}"):
             simulator: Transport = factory(context)

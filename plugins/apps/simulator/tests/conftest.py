@@ -21,14 +21,14 @@ MakeService = Callable[..., Service]
 MakeClient = Callable[..., Client]
 
 
-def _client(**transport: object) -> Client:
-    config = Config(simulate=True, transport={"latency": 0, "seed": 7, **transport})
+def _client(**table: object) -> Client:
+    config = Config(simulate=True, simulator={"latency": 0, "seed": 7, **table})
     return Client(config, env={}, registry=Registry(allow=PLUGINS), clock=FakeClock(), seed=7)
 
 
 @pytest.fixture(scope="session")
 def make_client() -> MakeClient:
-    """A simulated client; keywords go into the configuration's transport table."""
+    """A simulated client; keywords go into the configuration's simulator table."""
     return _client
 
 

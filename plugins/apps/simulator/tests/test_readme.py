@@ -22,5 +22,5 @@ def test_tasks_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_settings_example_is_valid() -> None:
     """The configuration shown is one that the simulator takes."""
     (table,) = re.findall(r"```toml\n(.*?)```", README, re.S)
-    options = options_from_table(tomllib.loads(table)["transport"])
+    options = options_from_table(tomllib.loads(table)["simulator"])
     assert [options.faults.next("openai:gpt-5.4-mini").status for _ in range(2)] == [429, None]

@@ -271,7 +271,7 @@ async def test_a_context_too_small_is_told(make_client: MakeClient) -> None:
 async def test_latency_is_spent_in_the_clients_time() -> None:
     """The wait for the first token and between tokens goes through the client's clock, and a deadline ends it."""
     clock = FakeClock()
-    config = Config(simulate=True, transport={"latency": 1.0})
+    config = Config(simulate=True, simulator={"latency": 1.0})
     async with Client(config, env={}, clock=clock, seed=1) as client:
         outcome = await client.complete("Design a cache", model=MODELS[0])
         assert 100 < outcome.latency_ms < 5000
@@ -312,12 +312,6 @@ async def test_a_closed_transport_and_stream_refuse(make_client: MakeClient, mak
     ],
 )
 def test_wrong_settings_name_key_and_fix(table: dict[str, Any], words: str) -> None:
-    """A wrong setting of the transport table is a `ConfigError` that names it."""
+    """A wrong setting of the simulator's table is a `ConfigError` that names it."""
     with pytest.raises(ConfigError, match=words):
         options_from_table(table)
-
-
-def test_settings_of_the_http_transport_are_left_alone() -> None:
-    """A proxy configured for real calls does not stop the simulator."""
-    options = options_from_table({"proxy": "http://proxy:1", "seed": 3, "latency": 0})
-    assert (options.seed, options.latency) == (3, 0.0)

@@ -1,4 +1,4 @@
-"""What the simulator can be told in the configuration's `[transport]` table."""
+"""What the simulator can be told in the configuration's `[simulator]` table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from attrs import field, fields_dict, frozen
-from pingpong import ConfigError, InvalidRequestError, TransportOptions
+from pingpong import ConfigError, InvalidRequestError
 
 from pingpong_simulator.faults import FaultScript, check_models, script_from_table
 
@@ -30,10 +30,10 @@ class SimulatorOptions:
 
 
 def options_from_table(
-    table: Mapping[str, Any], path: str = "[transport]", models: Collection[str] | None = None
+    table: Mapping[str, Any], path: str = "[simulator]", models: Collection[str] | None = None
 ) -> SimulatorOptions:
     """
-    The options in a table; what belongs to the HTTP transport is left alone.
+    The options in a table.
 
     Args:
         models: Full ids of those that faults can be for; None for any.
@@ -41,7 +41,7 @@ def options_from_table(
     Raises:
         ConfigError: Names the key and the fix.
     """
-    known = {*fields_dict(SimulatorOptions), *fields_dict(TransportOptions)}
+    known = fields_dict(SimulatorOptions)
     for name in table:
         if name not in known:
             near = get_close_matches(name, known, 1)
