@@ -276,3 +276,11 @@ def test_media_in_a_tools_answer_is_read(parsed: Callable[[object], Request]) ->
 def test_one_candidate_may_be_asked_for(parsed: Callable[[object], Request]) -> None:
     """A count of one is what is given anyway."""
     assert parsed({"contents": "hi", "generationConfig": {"candidateCount": 1}}) == Request("hi")
+
+
+def test_an_enum_is_kept_for_whoever_answers(parsed: Callable[[object], Request]) -> None:
+    """A choice among values is no JSON answer: its media type and schema stay options of this provider."""
+    config = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["red", "green"]}}
+    request = parsed({"contents": "hi", "generationConfig": config})
+    assert request.output_schema is None
+    assert request.provider_options["gemini"]["generationConfig"] == config

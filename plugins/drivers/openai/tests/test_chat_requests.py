@@ -148,3 +148,10 @@ def test_what_clients_send_is_read(chat: Any) -> None:
     assert request.messages[4].parts[0] == ToolCallResponse("call_0", "done", "old")
     again = chat.codec.encode(request, Card(provider="openai", model="m", endpoints=()), is_stream=True)
     assert chat.dialect.parse(again, {}).request.messages[3:] == request.messages[3:]
+
+
+def test_a_cap_of_no_tokens_is_refused(chat: Any) -> None:
+    """`max_completion_tokens: 0` is the caller's error, not no cap."""
+    body = {"model": "gpt-5.4-mini", "messages": [{"role": "user", "content": "hi"}], "max_completion_tokens": 0}
+    with pytest.raises(InvalidRequestError, match="max_output_tokens is 0"):
+        chat.dialect.parse(WireRequest("POST", "/", {}, json.dumps(body).encode()), {})

@@ -105,3 +105,9 @@ def test_embeddings_never_stream() -> None:
         ENDPOINT.dialect.stream_renderer()
     with pytest.raises(InvalidRequestError):
         ENDPOINT.dialect.stream_headers()
+
+
+def test_an_unknown_encoding_is_refused() -> None:
+    """Vectors are given as floats or base64; anything else is the caller's error, not silently floats."""
+    with pytest.raises(InvalidRequestError, match="encoding_format"):
+        _parsed(encoding_format="banana")

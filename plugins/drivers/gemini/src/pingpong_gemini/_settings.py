@@ -33,6 +33,7 @@ _NUMBERS = {
 }
 _SCHEMAS = ("responseJsonSchema", "_responseJsonSchema", "responseSchema")
 _JSON_TYPE = "application/json"
+_ENUM_TYPE = "text/x.enum"
 
 _BUDGET_OF_EFFORT = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 """For models before Gemini 3, which take a budget in tokens. Source: https://ai.google.dev/gemini-api/docs/openai#thinking"""
@@ -193,6 +194,8 @@ def _config_from_wire(config: Json) -> tuple[Json, Json]:
     if schema is not None and config.get("responseMimeType") == _JSON_TYPE:
         del config["responseMimeType"]
         fields["output_schema"] = OutputSchema(json_schema_from_openapi(schema) if name == "responseSchema" else schema)
+    elif schema is not None and config.get("responseMimeType") == _ENUM_TYPE:
+        config[name] = schema
     elif schema is not None:
         raise InvalidRequestError(f"generationConfig.{name}: set responseMimeType to {_JSON_TYPE} with it.")
     if thinking := camel(config.pop("thinkingConfig", None)):

@@ -105,6 +105,8 @@ class EmbeddingsDialect:
     def parse(self, wire: WireRequest, params: Mapping[str, str]) -> Parsed[EmbedRequest]:
         """The request a client sent; texts only, no token ids."""
         body = body_of(wire)
+        if body.get("encoding_format") not in (None, "float", "base64"):
+            raise InvalidRequestError("encoding_format: give float or base64.")
         with refusing_bad_shapes():
             options = {name: value for name, value in body.items() if name not in _CANONICAL}
             request = EmbedRequest(

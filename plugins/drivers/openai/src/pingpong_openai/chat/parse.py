@@ -78,13 +78,14 @@ def request_from_body(provider: str, body: Mapping[str, Any]) -> Request:
     if stream_options:
         options["stream_options"] = stream_options
     stop = body.get("stop") or ()
+    limit = whole(body, "max_completion_tokens")
     return Request(
         messages,
         tools=tools,
         tool_choice=tool_choice,
         output_schema=schema,
         parallel_tool_calls=body.get("parallel_tool_calls"),
-        max_output_tokens=whole(body, "max_completion_tokens") or whole(body, "max_tokens"),
+        max_output_tokens=whole(body, "max_tokens") if limit is None else limit,
         temperature=number(body, "temperature"),
         top_p=number(body, "top_p"),
         seed=whole(body, "seed"),
