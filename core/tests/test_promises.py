@@ -285,3 +285,15 @@ async def test_silence_before_the_first_event_is_held_to_the_deadline() -> None:
     async with client.stream("hi", model="fake:small", timeout_s=9) as stream:
         kinds = [event.kind async for event in stream]
     assert (kinds, clock.monotonic_s()) == (["start", "error"], 9)
+
+
+async def test_a_count_names_its_model() -> None:
+    """Where a wire does not say which model counted, the card's name stands in for it."""
+
+    class Nameless(FakeTransport):
+        async def send(self, base_url: str, request: pp.WireRequest, deadline_s: float) -> pp.WireResponse:
+            body = {"provider": "fake", "model": "", "input_tokens": 7}
+            return pp.WireResponse(200, {}, json.dumps(body).encode())
+
+    count = await fake_client(Nameless()).count_tokens("hi", model="fake:small")
+    assert (count.model, count.input_tokens) == ("small", 7)

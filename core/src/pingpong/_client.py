@@ -252,7 +252,8 @@ class Client:
             raise InvalidRequestError(f'{operation} needs a model: model="provider:model".')
         started_s, now = self.clock.monotonic_s(), self.clock.utc_now()
         decision = self.decider.decide(request, now, is_stream=False)
-        return await self._finished(self._run(request, decision, started_s, now, operation=operation))
+        result = await self._finished(self._run(request, decision, started_s, now, operation=operation))
+        return result if result.model else evolve(result, model=self.models.card(request.model).model)
 
     async def start(self, request: Request, *, is_stream: bool) -> Run:
         """Through the request ring to a plan. For `Stream`."""
