@@ -67,7 +67,7 @@ PLANS: dict[str, Any] = {
 }
 
 
-async def ask_each_way(
+async def expect_each_way(
     client: pp.Client, request: pp.Request, match: str, error: type[pp.PingPongError] = pp.PluginError
 ) -> None:
     """Whole and streamed, the error is of this class and names what is to blame."""
@@ -86,14 +86,14 @@ async def test_a_step_that_gives_something_else_is_named(kind: str, value: Any) 
         **{kind.replace("detectors", "validators"): [policy("broken", lambda: Gives(value))]},
     )
     client = fake_client(plugins=[plugin], config=pp.Config(strategy="fixed"))
-    await ask_each_way(client, pp.Request("hi"), f"'broken' gave {type(value).__name__}")
+    await expect_each_way(client, pp.Request("hi"), f"'broken' gave {type(value).__name__}")
 
 
 async def test_a_truncator_that_gives_something_else_is_named() -> None:
     """So is a truncator."""
     plugin = fake_plugin("p", truncators=[policy("broken", lambda: Gives(None))])
     client = fake_client(cards=[fake_card(context_tokens=1)], plugins=[plugin])
-    await ask_each_way(client, pp.Request("hi", model="fake:small", truncator="broken"), "'broken' gave NoneType")
+    await expect_each_way(client, pp.Request("hi", model="fake:small", truncator="broken"), "'broken' gave NoneType")
 
 
 @pytest.mark.parametrize("kind", ["validators", "detectors", "fusers"])
@@ -102,14 +102,14 @@ async def test_a_factory_that_breaks_is_named(kind: str) -> None:
     family = kind.replace("detectors", "validators")
     plugin = fake_plugin("p", routers=[policy("fixed", lambda: Fixed(PLANS[kind]))], **{family: [policy("broken", raises)]})
     client = fake_client(plugins=[plugin], config=pp.Config(strategy="fixed"))
-    await ask_each_way(client, pp.Request("hi"), f"The {family.removesuffix('s')} 'broken' broke: KeyError")
+    await expect_each_way(client, pp.Request("hi"), f"The {family.removesuffix('s')} 'broken' broke: KeyError")
 
 
 async def test_a_router_without_a_plan_is_the_plugins_fault() -> None:
     """What is no plan cannot be run."""
     plugin = fake_plugin("p", routers=[policy("fixed", lambda: Fixed(None))])
     client = fake_client(plugins=[plugin], config=pp.Config(strategy="fixed"))
-    await ask_each_way(client, pp.Request("hi"), "'fixed' gave NoneType, which is no plan")
+    await expect_each_way(client, pp.Request("hi"), "'fixed' gave NoneType, which is no plan")
     with pytest.raises(pp.PluginError, match="which is no plan"):
         await client.plan("hi")
 
@@ -119,7 +119,7 @@ async def test_a_signal_that_breaks_is_named() -> None:
     signals = [pp.SignalRecord(name="odd", factory=factory_path(raises))]
     plugin = fake_plugin("p", routers=[policy("fixed", lambda: Fixed(CALL))], signals=signals)
     client = fake_client(plugins=[plugin], config=pp.Config(strategy="fixed"))
-    await ask_each_way(client, pp.Request("hi"), "The signal 'odd' broke: KeyError")
+    await expect_each_way(client, pp.Request("hi"), "The signal 'odd' broke: KeyError")
 
 
 @frozen
@@ -136,7 +136,7 @@ async def test_a_retry_policy_that_breaks_is_named() -> None:
     """The seat of the retry policy is a plugin's."""
     record = pp.MiddlewareRecord(name="eager", ring="retry", factory=factory_path(Eager))
     client = fake_client(FakeTransport({"fake:small": [pp.ServerError("x")]}), plugins=[fake_plugin("p", middleware=[record])])
-    await ask_each_way(client, pp.Request("hi", model="fake:small"), "Eager broke: KeyError")
+    await expect_each_way(client, pp.Request("hi", model="fake:small"), "Eager broke: KeyError")
     with pytest.raises(pp.PluginError, match="Eager broke: KeyError"):
         await client.embed("hi", model="fake:small")
 
@@ -190,7 +190,7 @@ async def test_a_driver_whose_estimate_breaks_is_named() -> None:
         return evolve(fake_driver(record, options, env), estimate_tokens=raises)
 
     client = client_of(driver)
-    await ask_each_way(client, pp.Request("hi", model="fake:small"), "Driver 'fake' broke: KeyError")
+    await expect_each_way(client, pp.Request("hi", model="fake:small"), "Driver 'fake' broke: KeyError")
     for ask in (client.plan, client.count_tokens):
         with pytest.raises(pp.PluginError, match="Driver 'fake' broke: KeyError"):
             await ask("hi", model="fake:small")
@@ -205,7 +205,7 @@ async def test_a_driver_whose_estimate_breaks_is_named() -> None:
 )
 async def test_a_driver_that_cannot_be_made_is_named(driver: Any, match: str, error: Any) -> None:
     """A factory that breaks is told with the driver's name."""
-    await ask_each_way(client_of(driver), pp.Request("hi", model="fake:small"), match, error)
+    await expect_each_way(client_of(driver), pp.Request("hi", model="fake:small"), match, error)
 
 
 async def test_a_drivers_own_error_is_not_wrapped() -> None:
@@ -214,13 +214,13 @@ async def test_a_drivers_own_error_is_not_wrapped() -> None:
     def driver(*args: Any) -> pp.Driver:
         raise pp.ConfigError("base_url is needed.")
 
-    await ask_each_way(client_of(driver), pp.Request("hi", model="fake:small"), "^base_url is needed", pp.ConfigError)
+    await expect_each_way(client_of(driver), pp.Request("hi", model="fake:small"), "^base_url is needed", pp.ConfigError)
 
 
 async def test_options_that_cannot_be_imported_name_the_distribution() -> None:
     """The options class of a record is imported on use."""
     client = client_of(fake_driver, options="pingpong.testing:NoSuchOptions")
-    await ask_each_way(client, pp.Request("hi", model="fake:small"), r"driver 'fake' of pingpong-d 1\.0: cannot load")
+    await expect_each_way(client, pp.Request("hi", model="fake:small"), r"driver 'fake' of pingpong-d 1\.0: cannot load")
 
 
 CARD_FILES = [
@@ -271,7 +271,7 @@ async def test_a_simulator_that_cannot_be_made_is_named() -> None:
     """A transport's factory is a plugin's as well."""
     record = pp.TransportRecord(name="sim", factory=factory_path(raises), is_simulator=True)
     client = pp.Client(registry=fake_registry([fake_card()], [fake_plugin("s", transports=[record])]), env={})
-    await ask_each_way(client, pp.Request("hi", model="fake:small"), "The transport 'sim' broke: KeyError")
+    await expect_each_way(client, pp.Request("hi", model="fake:small"), "The transport 'sim' broke: KeyError")
 
 
 async def test_a_transport_option_nobody_knows_is_a_configuration_error() -> None:

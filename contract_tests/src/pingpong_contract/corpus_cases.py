@@ -7,15 +7,15 @@ The tests that a driver's `tests/test_corpus.py` is made of.
 
     @pytest.mark.parametrize("interaction", CASES.params())
     def test_a_recorded_answer_decodes_to_what_its_bytes_say(interaction: Interaction | None) -> None:
-        CASES.judge(interaction)
+        CASES.check(interaction)
 
 
     def test_nearly_everything_recorded_is_in() -> None:
-        CASES.judge_share()
+        CASES.check_share()
 
 
     def test_both_halves_agree_on_what_was_recorded() -> None:
-        CASES.judge_round_trips()
+        CASES.check_round_trips()
 
 Without a corpus the tests are skipped with the reason; under `CI=true` they fail.
 """
@@ -104,7 +104,7 @@ class CorpusCases:
         """One case per interaction, with readable ids; a single empty one without a corpus."""
         return [pytest.param(i, id=i.id) for i in self.interactions] or [pytest.param(None, id="no corpus")]
 
-    def judge(self, interaction: Interaction | None) -> None:
+    def check(self, interaction: Interaction | None) -> None:
         """Fail where driver and oracle differ, and where a left-out interaction would pass."""
         if interaction is None:
             self.need_corpus()
@@ -118,14 +118,14 @@ class CorpusCases:
         if faults:
             pytest.fail("\n".join([f"{interaction.file} [{interaction.n}] {interaction.request.path}", *faults]), pytrace=False)
 
-    def judge_share(self) -> None:
+    def check_share(self) -> None:
         """Fail where less than 95% of a group is in, where the list is stale, and where chat traffic is unclaimed in silence."""
         self.need_corpus()
         problems = [*self._thin_groups(), *self._stale_entries(), *self._silent_endpoints()]
         if problems:
             pytest.fail("\n".join(problems), pytrace=False)
 
-    def judge_round_trips(self) -> None:
+    def check_round_trips(self) -> None:
         """Fail where the driver's two halves disagree on more than 5% of what was recorded, answers and requests."""
         self.need_corpus()
         losses = [

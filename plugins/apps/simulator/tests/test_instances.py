@@ -52,7 +52,7 @@ def _nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @given(st.recursive(_LEAVES, _nested, max_leaves=12))
 def test_instances_are_valid(schema: dict[str, Any]) -> None:
     """An independent validator accepts the value made for any schema of these forms."""
-    jsonschema.validate(instance(schema, HINTS), schema, cls=jsonschema.Draft202012Validator)
+    assert jsonschema.Draft202012Validator(schema).is_valid(instance(schema, HINTS))
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_instances_take_words_from_the_prompt(schema: Any, expected: Any) -> Non
 def test_a_tree_that_refers_to_itself_ends() -> None:
     """A recursive schema whose recursion is optional has a value."""
     node = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}, "required": ["next"]}
-    jsonschema.validate(instance(node, HINTS), node)
+    assert jsonschema.Draft202012Validator(node).is_valid(instance(node, HINTS))
     tree = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#"}}}, "required": ["children"]}
-    jsonschema.validate(instance(tree, HINTS), tree)
+    assert jsonschema.Draft202012Validator(tree).is_valid(instance(tree, HINTS))
 
 
 @pytest.mark.parametrize(

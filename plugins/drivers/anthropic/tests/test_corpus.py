@@ -13,14 +13,14 @@ CASES = CorpusCases(record=RECORD)
 @pytest.mark.parametrize("interaction", CASES.params())
 def test_a_recorded_answer_decodes_to_what_its_bytes_say(interaction: Interaction | None) -> None:
     """Every recorded answer of the claimed endpoints decodes to what an independent reading of it says."""
-    CASES.judge(interaction)
+    CASES.check(interaction)
 
 
 def test_nearly_everything_recorded_is_in() -> None:
     """No group of recordings is left out, and no chat traffic goes unclaimed in silence."""
-    CASES.judge_share()
+    CASES.check_share()
 
 
 def test_both_halves_agree_on_what_was_recorded() -> None:
     """What the dialect writes of a recorded answer or reads of a recorded request, the codec gives back unchanged."""
-    CASES.judge_round_trips()
+    CASES.check_round_trips()

@@ -20,14 +20,14 @@ CASES = CorpusCases(record=RECORD, left_out=LEFT_OUT, unclaimed=UNCLAIMED)
 @pytest.mark.parametrize("interaction", CASES.params())
 def test_a_recorded_answer_decodes_to_what_its_bytes_say(interaction: Interaction | None) -> None:
     """Text, calls, finish reason, usage and errors equal the oracle's reading, and chunking changes nothing."""
-    CASES.judge(interaction)
+    CASES.check(interaction)
 
 
 def test_nearly_everything_recorded_is_in() -> None:
     """At least 95% of each endpoint and kind is in, and what is out is listed with a reason that still holds."""
-    CASES.judge_share()
+    CASES.check_share()
 
 
 def test_both_halves_agree_on_what_was_recorded() -> None:
     """What the dialect writes of a recorded answer or reads of a recorded request, the codec gives back unchanged."""
-    CASES.judge_round_trips()
+    CASES.check_round_trips()

@@ -16,7 +16,7 @@ CASES = CorpusCases(record=pingpong_drivers()[0], unclaimed=UNCLAIMED)
 @pytest.mark.parametrize("interaction", CASES.params())
 def test_a_recorded_answer_decodes_to_what_its_bytes_say(interaction: Interaction | None) -> None:
     """Text, calls, finish reason, usage and errors equal what the oracle reads, under any chunking."""
-    CASES.judge(interaction)
+    CASES.check(interaction)
 
 
 @pytest.mark.parametrize("interaction", CASES.params())
@@ -30,9 +30,9 @@ def test_a_recorded_answer_survives_both_halves(interaction: Interaction | None)
 
 def test_both_halves_agree_on_what_was_recorded() -> None:
     """At most 5% of recordings change on their way through both halves: requests by token ids and background mode are refused."""
-    CASES.judge_round_trips()
+    CASES.check_round_trips()
 
 
 def test_nearly_everything_recorded_is_in() -> None:
     """At least 95% of each group of recordings is judged, and the list of those left out is true."""
-    CASES.judge_share()
+    CASES.check_share()

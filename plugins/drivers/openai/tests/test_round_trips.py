@@ -203,17 +203,17 @@ def test_a_responses_answer_comes_back_whole(response: Response) -> None:
 @settings(max_examples=150)
 def test_a_streamed_chat_answer_comes_back_in_any_partition(data: st.DataObject, response: Response) -> None:
     """The folded stream is the answer, and chunk borders change no event."""
-    _judge_stream(CHAT, data, response)
+    _check_stream(CHAT, data, response)
 
 
 @given(st.data(), responses_responses())
 @settings(max_examples=150)
 def test_a_streamed_responses_answer_comes_back_in_any_partition(data: st.DataObject, response: Response) -> None:
     """The folded stream is the answer, and chunk borders change no event."""
-    _judge_stream(RESPONSES, data, response)
+    _check_stream(RESPONSES, data, response)
 
 
-def _judge_stream(endpoint: Any, data: st.DataObject, response: Response) -> None:
+def _check_stream(endpoint: Any, data: st.DataObject, response: Response) -> None:
     body, headers = _stream(endpoint, response), _headers(response)
     whole = _events(endpoint, headers, [body])
     assert response_from_events(whole) == response
@@ -337,16 +337,16 @@ def requests(draw: st.DrawFn, *, is_chat: bool) -> Request:
 @given(requests(is_chat=True), st.booleans())
 def test_a_chat_request_comes_back_whole(request: Request, is_stream: bool) -> None:
     """parse(encode(r)) is r, and equal requests give equal bytes."""
-    _judge_request(CHAT, request, is_stream=is_stream)
+    _check_request(CHAT, request, is_stream=is_stream)
 
 
 @given(requests(is_chat=False), st.booleans())
 def test_a_responses_request_comes_back_whole(request: Request, is_stream: bool) -> None:
     """parse(encode(r)) is r, and equal requests give equal bytes."""
-    _judge_request(RESPONSES, request, is_stream=is_stream)
+    _check_request(RESPONSES, request, is_stream=is_stream)
 
 
-def _judge_request(endpoint: Any, request: Request, *, is_stream: bool) -> None:
+def _check_request(endpoint: Any, request: Request, *, is_stream: bool) -> None:
     wire = endpoint.codec.encode(request, CARD, is_stream=is_stream)
     parsed = endpoint.dialect.parse(wire, {})
     assert (parsed.request, parsed.model, parsed.is_stream) == (request, "gpt-4.1", is_stream)
