@@ -189,6 +189,3 @@ class CommandRecord:
     name: str
     factory: str
     help: str
-
-
-Options = Mapping[str, Any]
