@@ -6,7 +6,7 @@ Everything that may fail between reservation and entry fails here, so that no at
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, nullcontext, suppress
 from decimal import Decimal
 from types import TracebackType
@@ -20,7 +20,7 @@ from pingpong._clock import Clock
 from pingpong._drivers import EndpointRecord
 from pingpong._endpoints import Target, choose_endpoint
 from pingpong._errors import PingPongError, blamed
-from pingpong._events import Event, StreamEnd, StreamError, StreamStart, events_from_response, response_from_events
+from pingpong._events import MARKS, Event, StreamEnd, StreamError, events_from_response, response_from_events
 from pingpong._outcomes import Attempt, Reservation
 from pingpong._plans import Call
 from pingpong._policies import CallMiddleware, Ledger
@@ -57,7 +57,8 @@ class Attempts:
         """One attempt, its endpoint chosen and its size told. Raises `PingPongError`."""
         with blamed(f"Driver {target.driver.name!r}"):
             choice = choose_endpoint(target, run.operation, run.request, is_stream=is_stream)
-            run.dropped |= dict.fromkeys(choice.dropped)
+            if choice.dropped:
+                run.dropped |= dict.fromkeys(choice.dropped)
             now_s = self.clock.monotonic_s()
             info = Reservation(
                 attempt_id=new_id(run.draw), request_id=run.request_id, number=number, purpose=run.purpose, card=target.card,
@@ -104,7 +105,7 @@ class Trip:
     content_at_s: float | None = None
     response: Any = None
     error: PingPongError | None = None
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    keys: Mapping[str, str] = field(factory=dict, repr=False)
     is_sent: bool = False
     is_billed: bool = False
     is_cached: bool = False
@@ -118,30 +119,37 @@ class Trip:
         return self.response
 
     async def events(self, truncate: Truncate) -> AsyncGenerator[Event, None]:
-        """The answer as it comes, up to its `StreamEnd`, which is given out after the entry was written."""
+        """The answer as it comes, without its end: when this is over, the entry is written and `run.streamed` is the answer."""
         with self:
             ready = await self._ready(truncate)
-            ending: Iterable[Event] = ()
             if self.is_cached:
-                self.response, ending = ready, events_from_response(ready)
+                self.response = ready
             else:
-                async with aclosing(self._decoded(ready)) as events:
-                    async for event in events:
-                        self.seen.append(event)
-                        if isinstance(event, StreamError):
-                            raise event.error
-                        if isinstance(event, StreamEnd):
-                            ending = (event,)
+                async with aclosing(self._batches(ready)) as batches:
+                    async for batch in batches:
+                        for event in batch:
+                            self.seen.append(event)
+                            if not isinstance(event, MARKS):
+                                if self.content_at_s is None:
+                                    self.content_at_s = self.kit.clock.monotonic_s()
+                                yield event
+                            elif isinstance(event, StreamError):
+                                raise event.error
+                            elif isinstance(event, StreamEnd):
+                                self.response = response_from_events(self.seen)
+                                break
+                            elif self.content_at_s is None:
+                                yield event
+                        if self.response is not None:
                             break
-                        if self.content_at_s is None and not isinstance(event, StreamStart):
-                            self.content_at_s = self.kit.clock.monotonic_s()
-                        yield event
-                if not ending:
+                if self.response is None:
                     raise errors.PluginError(f"Driver {self.target.driver.name!r} ended a stream without a terminal event.")
-                self.response = response_from_events(self.seen)
             self._check_whole()
-        for event in ending:
-            yield event
+        if self.is_cached:
+            *content, _ = events_from_response(self.response)
+            for event in content:
+                yield event
+        self.run.streamed = self.response
 
     def __enter__(self) -> None:
         return None
@@ -183,9 +191,8 @@ class Trip:
         wire = self._encoded()
         info = self.info
         if not self.kit.is_simulated:
-            keys = await self.target.driver.credentials.headers()
-            self.secrets = tuple([value.rpartition(" ")[2] for value in keys.values()])
-            wire = WireRequest(wire.method, wire.target, {**wire.headers, **keys}, wire.body)
+            self.keys = await self.target.driver.credentials.headers()
+            wire = WireRequest(wire.method, wire.target, {**wire.headers, **self.keys}, wire.body)
         self.run.reserve(info)
         self.kit.ledger.record(info)
         self.is_sent = True
@@ -215,8 +222,8 @@ class Trip:
         self._raise_refusal(answer)
         return self.endpoint.codec.decode(answer)
 
-    async def _decoded(self, wire: WireRequest) -> AsyncGenerator[Event, None]:
-        """Every driver's decoder ends what it is fed with one terminal event; what follows it is not read."""
+    async def _batches(self, wire: WireRequest) -> AsyncGenerator[Sequence[Event], None]:
+        """The events of each read. Every driver's decoder ends what it is fed with one terminal event."""
         stream = await self.target.transport.open(self.target.driver.base_url, wire, self.info.deadline_s)
         try:
             if stream.status >= 300:
@@ -226,12 +233,11 @@ class Trip:
                 self._raise_refusal(WireResponse(stream.status, stream.headers, bytes(body)))
             decoder = self.endpoint.codec.stream_decoder(stream.headers)
             while chunk := await stream.read():
-                for event in decoder.feed(chunk):
-                    if isinstance(event, StreamEnd):
-                        await self._drain(stream)
-                    yield event
-            for event in decoder.close():
-                yield event
+                events = decoder.feed(chunk)
+                if events and isinstance(events[-1], StreamEnd):
+                    await self._drain(stream)
+                yield events
+            yield decoder.close()
         finally:
             await stream.aclose()
 
@@ -274,9 +280,11 @@ class Trip:
 
     def _masked(self, text: Any) -> Any:
         """What a provider said, without the key: some repeat the key that they refuse."""
-        for secret in self.secrets:
-            if text and len(secret) >= MIN_KEY_CHARS:
-                text = text.replace(secret, "***")
+        if text:
+            for value in self.keys.values():
+                secret = value.rpartition(" ")[2]
+                if len(secret) >= MIN_KEY_CHARS:
+                    text = text.replace(secret, "***")
         return text
 
     def _leave(self) -> PingPongError | None:

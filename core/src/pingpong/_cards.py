@@ -62,6 +62,8 @@ _RATE_NAMES = (
 
 
 def _rates(price: Price, input_tokens: int) -> _Rates:
+    if not price.tiers:
+        return price
     reached = [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
     return reached[-1] if reached else price
 
@@ -79,11 +81,11 @@ def cost_usd(usage: Usage | None, price: Price | None) -> Decimal | None:
     if usage is None or price is None:
         return None
     rates = _rates(price, usage.input_tokens)
-    total = Decimal(0)
-    for rate_name, tokens in zip(_RATE_NAMES, usage.token_counts, strict=True):
+    total = _FREE
+    for i, tokens in enumerate(usage.token_counts):
         if tokens:
-            rate = getattr(rates, rate_name, None)
-            if rate is None and rate_name == "reasoning_usd_per_mtok":
+            rate = getattr(rates, _RATE_NAMES[i], None)
+            if rate is None and _RATE_NAMES[i] == "reasoning_usd_per_mtok":
                 rate = rates.output_usd_per_mtok
             if rate is None:
                 return None

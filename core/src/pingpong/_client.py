@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Collection, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pingpong._attempts import Attempts
 from pingpong._clock import Clock
 from pingpong._config import Config, config_from_file, find_config
 from pingpong._errors import InvalidRequestError, PingPongError, RequestCancelled, UnsupportedParameter, blamed
-from pingpong._events import Event, StreamError, StreamStart, events_from_response, response_from_events
+from pingpong._events import Event, StreamError, StreamStart, events_from_response, stream_end
 from pingpong._outcomes import Attempt, Decision, Outcome, Report, Reservation
 from pingpong._policies import CALL_SLOTS, REQUEST_SLOTS, Ledger, RequestMiddleware
 from pingpong._requests import EmbedRequest, Request, check_request, check_texts
@@ -76,11 +76,11 @@ class Stream:
     async def __aexit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         await self._events.aclose()
 
-    def __aiter__(self) -> Stream:
-        return self
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._events
 
-    async def __anext__(self) -> Event:
-        return await self._events.__anext__()
+    def __anext__(self) -> Awaitable[Event]:
+        return self._events.__anext__()
 
     async def outcome(self) -> Outcome:
         """
@@ -96,19 +96,26 @@ class Stream:
         raise self._result or InvalidRequestError("The stream was closed before it ended, so there is no outcome.")
 
     async def _tell(self) -> AsyncGenerator[Event, None]:
-        client, seen = self._client, list[Event]()
+        client = self._client
         last: Event | None = None
+        has_begun = False
         try:
             self._run = run = await client.start(self._request, is_stream=True)
             answer = await client.runner.open(run.decision.plan, run, is_stream=True)
-            async with aclosing(_told(answer) if isinstance(answer, Response) else answer) as events:
-                async for event in events:
-                    seen.append(event)
-                    if event.kind == "end":
-                        last = event
-                    else:
+            has_begun = True
+            if isinstance(answer, Response):
+                *content, last = events_from_response(answer)
+                for event in content:
+                    yield event
+            else:
+                async with aclosing(answer.rest) as rest:
+                    for event in answer.head:
                         yield event
-            self._result = run.outcome(response_from_events(seen), client.clock.monotonic_s())
+                    async for event in rest:
+                        yield event
+                answer = run.streamed
+                last = stream_end(answer)
+            self._result = run.outcome(answer, client.clock.monotonic_s())
         except PingPongError as error:
             self._result = error
         except BaseException:
@@ -118,16 +125,11 @@ class Stream:
         if self._run is not None:
             self._result = await client.finish(self._run, self._result)
         if isinstance(self._result, PingPongError):
-            if not seen:
+            if not has_begun:
                 yield (self._run and self._run.start) or StreamStart(self._result.provider or "", self._result.model or "")
             last = StreamError(self._result, self._result.partial)
         if last is not None:
             yield last
-
-
-async def _told(response: Response) -> AsyncGenerator[Event, None]:
-    for event in events_from_response(response):
-        yield event
 
 
 class Client:
@@ -261,9 +263,9 @@ class Client:
         named = request.provider_options
         if named and (unknown := sorted(set(named) - set(self.registry.records("drivers")))):
             raise UnsupportedParameter(f"provider_options names {', '.join(unknown)}, which is no driver here.")
-        defaults = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
-        if defaults:
-            request = evolve(request, **defaults)
+        if self._defaults:
+            unset = {name: value for name, value in self._defaults.items() if getattr(request, name) in (None, ())}
+            request = evolve(request, **unset)
         started_s, now, n_entered = self.clock.monotonic_s(), self.clock.utc_now(), 0
         try:
             for middleware in self._ring:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -70,7 +70,9 @@ def choose_endpoint(target: Target, operation: Operation, request: Any, *, is_st
         return Choice(served[0].endpoint, request)
     own = request.provider_options.get(target.driver.name, {})
     pinned = own.get("endpoint")
-    chat = [s for s in target.endpoints("chat") if pinned in (None, s.endpoint.record.name)]
+    chat = target.endpoints("chat")
+    if pinned is not None:
+        chat = tuple(s for s in chat if s.endpoint.record.name == pinned)
     needs = needs_of(request, is_stream=is_stream)
     able = [s for s in chat if needs <= s.carried]
     if not able:
@@ -104,7 +106,7 @@ def _without_foreign(card: Card, request: Request, foreign: set[str]) -> Request
 
 
 def _refusal(
-    card: Card, chat: list[Served], request: Request, needs: frozenset[Capability], pinned: str | None
+    card: Card, chat: Sequence[Served], request: Request, needs: frozenset[Capability], pinned: str | None
 ) -> InvalidRequestError:
     where: dict[str, Any] = {"provider": card.provider, "model": card.model}
     if not chat:

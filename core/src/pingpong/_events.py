@@ -86,6 +86,10 @@ class StreamError:
     partial: Response | None = None
 
 
+MARKS = (StreamStart, StreamEnd, StreamError)
+"""The events that are no content."""
+
+_DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta)
 ContentEvent = TextDelta | ReasoningDelta | ToolCallDelta | PartEnd
 Event = StreamStart | ContentEvent | StreamEnd | StreamError
 
@@ -99,17 +103,21 @@ def response_from_events(events: Iterable[Event]) -> Response:
     start: StreamStart | None = None
     end: StreamEnd | None = None
     whole: dict[int, Part] = {}
-    deltas: dict[int, list[TextDelta | ReasoningDelta | ToolCallDelta]] = {}
+    deltas: list[TextDelta | ReasoningDelta | ToolCallDelta] = []
     for event in events:
-        if isinstance(event, StreamStart):
-            start = event
+        if isinstance(event, _DELTAS):
+            deltas.append(event)
         elif isinstance(event, PartEnd):
             whole[event.index] = event.part
+        elif isinstance(event, StreamStart):
+            start = event
         elif isinstance(event, StreamEnd):
             end = event
-        elif not isinstance(event, StreamError):
-            deltas.setdefault(event.index, []).append(event)
-    parts = tuple(whole[i] if i in whole else _part_from_deltas(deltas[i]) for i in sorted({*whole, *deltas}))
+    cut: dict[int, list[TextDelta | ReasoningDelta | ToolCallDelta]] = {}
+    for delta in [d for d in deltas if d.index not in whole]:
+        cut.setdefault(delta.index, []).append(delta)
+    by_index = {**whole, **{i: _part_from_deltas(of_part) for i, of_part in cut.items()}}
+    parts = tuple(by_index[i] for i in sorted(by_index))
     return Response(
         provider=start.provider if start else "",
         model=start.model if start else "",
@@ -144,7 +152,12 @@ def events_from_response(response: Response) -> Iterator[Event]:
         elif isinstance(part, ToolCall):
             yield ToolCallDelta(i, part.call_id, part.name, part.arguments)
         yield PartEnd(i, part)
-    yield StreamEnd(
+    yield stream_end(response)
+
+
+def stream_end(response: Response) -> StreamEnd:
+    """The terminal event of the stream that tells a response."""
+    return StreamEnd(
         response.finish_reason or FinishReason.unknown,
         response.raw_finish_reason,
         response.stop_sequence,

@@ -85,7 +85,8 @@ class Registry:
         self._is_strict = env.get("PINGPONG_STRICT_PLUGINS") == "1"
         self._found = found
         self._plugins: list[PluginStatus] | None = None
-        self._records: dict[str, dict[str, tuple[Any, PluginStatus]]] = {}
+        self._records: dict[str, dict[str, Any]] = {}
+        self._origins: dict[tuple[str, str], str] = {}
 
     @property
     def plugins(self) -> tuple[PluginStatus, ...]:
@@ -95,7 +96,7 @@ class Registry:
     def records(self, kind: str) -> Mapping[str, Any]:
         """The records of one of `KINDS`, by name, in the order of their plugins' names."""
         self._loaded()
-        return {name: record for name, (record, _) in self._records.get(kind, {}).items()}
+        return self._records.get(kind, {})
 
     def record(self, kind: str, name: str) -> Any:
         """
@@ -106,7 +107,7 @@ class Registry:
         """
         self._loaded()
         if name in self._records.get(kind, {}):
-            return self._records[kind][name][0]
+            return self._records[kind][name]
         known = sorted(self._records.get(kind, {}))
         from difflib import get_close_matches
 
@@ -127,7 +128,7 @@ class Registry:
             return getattr(import_module(module), attribute)
         except (Exception, SystemExit) as exc:
             self._loaded()
-            origin = self._records[kind][name][1].origin if name in self._records.get(kind, {}) else "?"
+            origin = self._origins.get((kind, name), "?")
             raise PluginError(f"{kind.removesuffix('s')} {name!r} of {origin}: cannot load {target}: {exc!r}.") from exc
 
     def _loaded(self) -> list[PluginStatus]:
@@ -175,7 +176,9 @@ class Registry:
         reasons: dict[int, str] = {}
         for (kind, name), owners in claims.items():
             if len(owners) == 1:
-                self._records.setdefault(kind, {})[name] = owners[0]
+                [(record, status)] = owners
+                self._records.setdefault(kind, {})[name] = record
+                self._origins[kind, name] = status.origin
                 continue
             both = " and ".join(f"{status.name} ({status.origin})" for _, status in owners)
             text = f"{kind.removesuffix('s')} {name!r} is claimed by {both}; block or uninstall one."

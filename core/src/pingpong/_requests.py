@@ -228,9 +228,10 @@ def content_needs(request: Request) -> frozenset[Capability]:
 
 def needs_of(request: Request, *, is_stream: bool) -> frozenset[Capability]:
     """What an endpoint must carry: content, streaming, and the options that the caller does not allow to be dropped."""
+    needs = content_needs(request)
     options = options_set(request) if request.on_unsupported == "raise" else ()
     streaming = (Capability.streaming,) if is_stream else ()
-    return content_needs(request).union(streaming, (OPTION_NEEDS[name] for name in options))
+    return needs.union(streaming, [OPTION_NEEDS[name] for name in options]) if is_stream or options else needs
 
 
 def _add_part_needs(part: Part, needs: set[Capability]) -> None:
@@ -307,10 +308,12 @@ def estimate_text_tokens(text: str) -> int:
 
     Source: adr/0009.
     """
-    data = text.encode("utf-8", "surrogatepass")
-    letters, digits, spaces, high = [len(data) - len(data.translate(None, kind)) for kind in _BYTE_CLASSES]
-    other = len(data) - letters - digits - spaces - high
+    kinds = text.encode("utf-8", "surrogatepass").translate(_KIND_OF_BYTE)
+    letters, digits, spaces, high = kinds.count(b"A"), kinds.count(b"0"), kinds.count(b" "), kinds.count(b"\x80")
+    other = len(kinds) - letters - digits - spaces - high
     return int(0.36 * letters + 0.75 * digits + 0.30 * spaces + 0.62 * high + 0.95 * other + 2) + 1
 
 
-_BYTE_CLASSES = (bytes((*range(65, 91), *range(97, 123))), b"0123456789", b"\t\n\v\f\r ", bytes(range(128, 256)))
+# The first byte of each kind stands for all of them.
+_KINDS = (bytes((*range(65, 91), *range(97, 123))), b"0123456789", b" \t\n\v\f\r", bytes(range(128, 256)))
+_KIND_OF_BYTE = bytes(next((kind[0] for kind in _KINDS if byte in kind), ord(".")) for byte in range(256))

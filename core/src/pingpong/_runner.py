@@ -2,8 +2,8 @@
 The runner: executes a plan, blocking or streaming. The only place that knows concurrency and that calls a model.
 
 A plan is opened: what fails before the first content fails there, where the next attempt or model can still take over.
-What is opened is an answer, or the events of one that has begun; whoever has those closes them. They hold no cancel
-scope across a yield.
+What is opened is an answer, or a stream that has begun; whoever has it closes its generator, which holds no cancel scope
+across a yield.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define, evolve, frozen
 
 from pingpong import _errors as errors
 from pingpong._attempts import Attempts, Trip
 from pingpong._endpoints import Target
 from pingpong._errors import PingPongError, PluginError, blamed
-from pingpong._events import Event, StreamEnd, StreamStart, response_from_events
+from pingpong._events import Event, StreamStart
 from pingpong._outcomes import Ask, Fusion, Outcome, Purpose, Truncation, Verdict
 from pingpong._plans import Call, Cascade, Check, Ensemble, Fallback, Plan, Refuse, RefuseReason, Step
 from pingpong._policies import PolicyRecord, RetryPolicy
@@ -44,6 +44,14 @@ _STEPS: dict[str, tuple[type, Purpose]] = {
 }
 
 
+@frozen
+class Begun:
+    """A stream whose first content is here: `head` comes first. When `rest` is over, `Run.streamed` is the whole answer."""
+
+    head: tuple[Event, ...]
+    rest: AsyncGenerator[Event, None]
+
+
 @define(eq=False, kw_only=True)
 class Runner:
     """
@@ -63,7 +71,7 @@ class Runner:
 
     async def open(self, plan: Plan, run: Run, *, is_stream: bool) -> Any:
         """
-        The answer of a plan, or with `is_stream` perhaps its events, an async generator that has begun.
+        The answer of a plan, or with `is_stream` perhaps a stream that has begun.
 
         Calls and fallbacks stream as they come, and so does a check that cannot replace the answer; a plan that has to
         choose between answers gives the chosen one whole. Raises `PingPongError`s only, and cancellation.
@@ -105,15 +113,15 @@ class Runner:
         await self.attempts.clock.sleep(wait_s)
         return True
 
-    async def _begun(self, trip: Trip) -> AsyncGenerator[Event, None]:
-        """The events of an attempt whose first content, or end, is here."""
+    async def _begun(self, trip: Trip) -> Begun:
+        """An attempt whose first content, or end, is here."""
+        start = StreamStart(trip.info.card.provider, trip.info.card.model)
         events = trip.events(self._truncate)
-        start: StreamStart | None = None
         async for event in events:
             if not isinstance(event, StreamStart):
-                return _resumed(start or StreamStart(trip.info.card.provider, trip.info.card.model), event, events)
+                return Begun((start, event), events)
             start = trip.run.start = event
-        raise PluginError("An attempt ended without an answer.")
+        return Begun((start,), events)
 
     async def _fallback(self, plan: Fallback, run: Run, is_stream: bool) -> Any:
         failed: list[PingPongError] = []
@@ -174,16 +182,15 @@ class Runner:
     async def _check(self, plan: Check, run: Run, is_stream: bool) -> Any:
         may_replace = any(self.record("validators", v.name).may_replace for v in plan.validators)
         answer = await self.open(plan.node, run, is_stream=is_stream and not may_replace)
-        return await self._judged(plan, answer, run) if isinstance(answer, Response) else self._watched(plan, answer, run)
+        if isinstance(answer, Begun):
+            return Begun(answer.head, self._watched(plan, answer.rest, run))
+        return await self._judged(plan, answer, run)
 
     async def _watched(self, plan: Check, events: AsyncGenerator[Event, None], run: Run) -> AsyncGenerator[Event, None]:
-        seen: list[Event] = []
         async with aclosing(events):
             async for event in events:
-                seen.append(event)
-                if isinstance(event, StreamEnd):
-                    await self._judged(plan, response_from_events(seen), run)
                 yield event
+        await self._judged(plan, run.streamed, run)
 
     async def _judged(self, plan: Check, response: Response, run: Run) -> Response:
         for step in plan.validators:
@@ -232,15 +239,6 @@ class Runner:
             started_s=clock.monotonic_s(), started_at=clock.utc_now(), operation="chat",
         )  # fmt: skip
         return nested.outcome(await self.open(ask.plan, nested, is_stream=False), clock.monotonic_s())
-
-
-async def _resumed(start: StreamStart, first: Event, rest: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    async with aclosing(rest):
-        yield start
-        yield first
-        async for event in rest:
-            if not isinstance(event, StreamStart):
-                yield event
 
 
 def _all_failed(failed: list[PingPongError]) -> PingPongError:

@@ -22,6 +22,7 @@ class Run:
     """
     One request on its way: its limits and what was done for it.
 
+    `start` is the last attempt's first event, `streamed` the answer of a stream that was told to its end.
     A nested run (`Ask`) has a request, purpose, depth and beginning of its own and shares the rest.
     """
 
@@ -46,6 +47,7 @@ class Run:
     truncated: list[int] = field(factory=list)
     confidence: float | None = None
     start: StreamStart | None = None
+    streamed: Any = None
 
     def outcome(self, response: Response, now_s: float) -> Outcome:
         """What came of the run; a nested one counts its own attempts."""
