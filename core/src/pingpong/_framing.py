@@ -9,8 +9,6 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 
 from __future__ import annotations
 
-import re
-
 from attrs import frozen
 
 from pingpong._errors import ResponseTooLarge
@@ -31,7 +29,6 @@ def _too_large(cap: int) -> ResponseTooLarge:
     return ResponseTooLarge(f"One event of the stream is larger than {cap} bytes; the stream was closed.")
 
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -64,42 +61,44 @@ class SseParser:
             self._is_first = len(chunk) < len(_BOM) and _BOM.startswith(chunk)
             if not self._is_first:
                 chunk = chunk.removeprefix(_BOM)
-        has_cr = b"\r" in chunk
-        events: list[SseEvent] = []
-        if has_cr or b"\n" in chunk:
-            buffer = b"".join((*self._pieces, chunk)) if self._pieces else chunk
+        if b"\r" in chunk:
             # A CR ends its line at once; the LF of a CRLF may be the next chunk's first byte.
-            self._skip_lf = buffer.endswith(b"\r")
-            lines = _LINE_END.split(buffer) if has_cr else buffer.split(b"\n")
-            chunk, self._pieces, self._pieces_bytes = lines.pop(), [], 0
-            for line in lines:
-                self._take_line(line, events)
-        if chunk:
-            self._pieces.append(chunk)
-            self._pieces_bytes += len(chunk)
+            self._skip_lf = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        events: list[SseEvent] = []
+        if lines:
+            if self._pieces:
+                lines[0] = b"".join((*self._pieces, lines[0]))
+            self._pieces, self._pieces_bytes = [], 0
+            self._take_lines(lines, events)
+        if rest:
+            self._pieces.append(rest)
+            self._pieces_bytes += len(rest)
             if self._held_bytes + self._pieces_bytes > self._max_event_bytes:
                 raise _too_large(self._max_event_bytes)
         return events
 
-    def _take_line(self, line: bytes, events: list[SseEvent]) -> None:
-        if not line:
-            if self._data:
-                data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-                events.append(SseEvent(self._name or "message", data))
-                self._data = []
-                self._held_bytes = 0
-            self._name = ""
-            return
-        if len(line) + self._held_bytes > self._max_event_bytes:
-            raise _too_large(self._max_event_bytes)
-        name, _, value = line.partition(b":")
-        if value.startswith(b" "):
-            value = value[1:]
-        if name == b"data":
-            self._data.append(value)
-            self._held_bytes += len(value) + 1
-        elif name == b"event":
-            self._name = value.decode("utf-8", "replace")
+    def _take_lines(self, lines: list[bytes], events: list[SseEvent]) -> None:
+        cap, data = self._max_event_bytes, self._data
+        for line in lines:
+            if not line:
+                if data:
+                    events.append(SseEvent(self._name or "message", data[0] if len(data) == 1 else b"\n".join(data)))
+                    data.clear()
+                    self._held_bytes = 0
+                self._name = ""
+                continue
+            if len(line) + self._held_bytes > cap:
+                raise _too_large(cap)
+            name, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
+            if name == b"data":
+                data.append(value)
+                self._held_bytes += len(value) + 1
+            elif name == b"event":
+                self._name = value.decode("utf-8", "replace")
 
 
 class NdjsonParser:
