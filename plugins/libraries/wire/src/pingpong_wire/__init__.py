@@ -10,7 +10,7 @@ from pingpong_wire._json import base64_text, bytes_from_base64, json_bytes, json
 from pingpong_wire._opaque import attached, attachment, refuse_opaque
 from pingpong_wire._streams import EventStream, SseOrJson, StreamReader, partial_answer
 from pingpong_wire._tokens import estimate_tokens
-from pingpong_wire._usage import count, count_or_zero, usage_or_none
+from pingpong_wire._usage import count, count_or_zero, counts_or_zero, usage_or_none
 
 __all__ = [
     "MAX_RETRY_AFTER_S",
@@ -26,6 +26,7 @@ __all__ = [
     "class_of_status",
     "count",
     "count_or_zero",
+    "counts_or_zero",
     "estimate_tokens",
     "json_bytes",
     "json_or_none",

@@ -56,32 +56,32 @@ def parsed(data: bytes | str, decoder: msgspec.json.Decoder[T], error: Callable[
         Exception: What `error` makes of "is not JSON", or of "is JSON of another shape: …", which names the place.
     """
     try:
-        return _decoded(data, decoder)
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as fault:
+            return decoder.decode(_mended(data, fault))
     except msgspec.ValidationError as exc:
         raise error(f"is JSON of another shape: {exc}") from exc
     except (ValueError, RecursionError) as exc:
         raise error("is not JSON") from exc
 
 
-def _decoded(data: bytes | str, decoder: msgspec.json.Decoder[T]) -> T:
+def _mended(data: bytes | str, fault: msgspec.DecodeError) -> bytes:
     """
-    What the decoder reads, where it can with U+FFFD for each half of a surrogate pair that stands alone.
+    The JSON text with U+FFFD for each half of a surrogate pair that stands alone; raises `fault` where there is none.
 
     Such an escape is legal JSON, "\\ud83d", and servers that cut texts by UTF-16 units send it; msgspec refuses it. The mended
     text is as long and as deep as what came.
 
     Source: https://www.rfc-editor.org/rfc/rfc8259#section-8.2
     """
-    try:
-        return decoder.decode(data)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError:
-        given = data.encode() if isinstance(data, str) else data
-        mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape.group(1) else escape.group(), given)
-        if mended == given:
-            raise
-        return decoder.decode(mended)
+    given = data.encode() if isinstance(data, str) else data
+    mended = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape.group(1) else escape.group(), given)
+    if mended == given:
+        raise fault
+    return mended
 
 
 def object_from_json(data: bytes | str, error: Callable[[str], Exception]) -> dict[str, Any]:
@@ -100,8 +100,8 @@ def object_from_json(data: bytes | str, error: Callable[[str], Exception]) -> di
 def json_or_none(data: bytes | str) -> Any:
     """The JSON value in `data`, None where it is no JSON: for bodies of which nothing is expected."""
     try:
-        return _decoded(data, _any)
-    except (ValueError, RecursionError):
+        return parsed(data, _any, ValueError)
+    except ValueError:
         return None
 
 

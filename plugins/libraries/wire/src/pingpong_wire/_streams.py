@@ -137,10 +137,11 @@ class EventStream:
         return self._told[n_before:]
 
     def _read(self, framed: Iterable[SseEvent]) -> None:
+        take = self._reader.take
         for event in framed:
             self._n_framed += 1
             try:
-                self._tell(self._reader.take(event))
+                self._tell(take(event))
             except MalformedResponse as error:
                 error.args = (f"{error.message} (event {self._n_framed} of the stream)",)
                 raise

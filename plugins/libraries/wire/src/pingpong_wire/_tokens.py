@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from pingpong import Audio, Card, File, Image, Opaque, Part, Request, ToolCall, ToolCallResponse, estimate_text_tokens
+from pingpong import (
+    Audio,
+    Card,
+    File,
+    Image,
+    Opaque,
+    Part,
+    Reasoning,
+    Request,
+    Text,
+    ToolCall,
+    ToolCallResponse,
+    estimate_text_tokens,
+)
 
 from pingpong_wire._json import json_text
 
@@ -26,19 +39,23 @@ def estimate_tokens(request: Request, card: Card) -> int:
     Texts by `estimate_text_tokens`, tools, schema and options as their JSON text, an image as the largest there is, other bytes
     by three a token. Of base64 inside texts it may still be too low.
     """
-    tokens = sum(_MESSAGE_TOKENS + sum(map(_part_tokens, message.parts)) for message in request.messages)
+    tokens = 0
+    for message in request.messages:
+        tokens += _MESSAGE_TOKENS + sum(map(_part_tokens, message.parts))
     for tool in request.tools:
         tokens += estimate_text_tokens(json_text([tool.name, tool.description, tool.parameters]))
     if request.output_schema is not None:
         tokens += estimate_text_tokens(json_text(request.output_schema.schema))
-    options = request.provider_options.get(card.provider, {})
-    if own := {name: value for name, value in options.items() if name != "endpoint"}:
+    options = request.provider_options.get(card.provider)
+    if options and (own := {name: value for name, value in options.items() if name != "endpoint"}):
         tokens += estimate_text_tokens(json_text(own))
     return tokens
 
 
 def _part_tokens(part: Part) -> int:
     match part:
+        case Text() | Reasoning():
+            return estimate_text_tokens(part.text)
         case ToolCall():
             return estimate_text_tokens(part.name) + estimate_text_tokens(part.arguments)
         case ToolCallResponse():
@@ -49,5 +66,3 @@ def _part_tokens(part: Part) -> int:
             return _UNSEEN_FILE_TOKENS if part.data is None else len(part.data) // 3 + 1
         case Opaque():
             return estimate_text_tokens(part.json)
-        case _:
-            return estimate_text_tokens(part.text)

@@ -10,7 +10,7 @@ from pingpong import Usage
 
 def usage_or_none(wire: object, read: Callable[[Mapping[str, Any]], Usage]) -> Usage | None:
     """What `read` makes of a usage object; None where there is no object, or `read` met a value that is no count."""
-    if not isinstance(wire, Mapping):
+    if not isinstance(wire, dict):
         return None
     try:
         return read(wire)
@@ -38,4 +38,20 @@ def count_or_zero(fields: object, name: str) -> int:
     Raises:
         ValueError: As `count`.
     """
-    return 0 if not isinstance(fields, Mapping) or fields.get(name) is None else count(fields, name)
+    return counts_or_zero(fields, (name,))[0]
+
+
+def counts_or_zero(fields: object, names: tuple[str, ...]) -> list[int]:
+    """
+    As `count_or_zero`, for several counts of one object, in the order of their names.
+
+    Raises:
+        ValueError: As `count`.
+    """
+    if not isinstance(fields, dict):
+        return [0] * len(names)
+    counts = [0 if (value := fields.get(name)) is None else value for name in names]
+    for value in counts:
+        if type(value) is not int or value < 0:
+            raise ValueError("no count")
+    return counts

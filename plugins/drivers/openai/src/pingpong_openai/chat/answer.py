@@ -12,7 +12,6 @@ from pingpong import (
     MalformedResponse,
     Opaque,
     Part,
-    PartEnd,
     Reasoning,
     ReasoningDelta,
     Text,
@@ -22,7 +21,7 @@ from pingpong import (
 )
 from pingpong_wire import bytes_from_base64
 
-from pingpong_openai.chat.shapes import Call, Choice, Function, Message, Sound
+from pingpong_openai.chat.shapes import Call, Choice, Function, Logprobs, Sound
 from pingpong_openai.ids import given_id
 from pingpong_openai.jsonwire import kept_if_any
 
@@ -58,7 +57,7 @@ class _Open:
 
 
 class AnswerFold:
-    """The answer of one choice. `take` gives the events of a delta, `end` those that close its parts."""
+    """The answer of one choice. `take` gives the events of a delta, `parts` what all of them came to."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
@@ -84,42 +83,43 @@ class AnswerFold:
         events: list[ContentEvent] = []
         delta = choice.delta or choice.message
         if delta is not None:
-            self._take_text(delta, events)
+            if text := delta.reasoning_content:
+                events.append(ReasoningDelta(self._say("reasoning", "reasoning", text), text))
+            if text := delta.content:
+                events.append(TextDelta(self._say("content", "text", text), text))
+            if (text := delta.refusal) and not self._is_repeated(text):
+                events.append(TextDelta(self._say("refusal", "text", text), text))
+            if delta.annotations:
+                self._annotations.extend(delta.annotations)
             if delta.audio is not None:
                 self._take_sound(delta.audio)
-            for position, call in enumerate(delta.tool_calls or ()):
-                self._take_call(call, position, events)
+            if delta.tool_calls:
+                for position, call in enumerate(delta.tool_calls):
+                    self._take_call(call, position, events)
             if delta.function_call is not None:
                 self._take_function(delta.function_call, events)
         if choice.logprobs is not None:
-            for name, tokens in (("content", choice.logprobs.content), ("refusal", choice.logprobs.refusal)):
-                if tokens:
-                    self._logprobs.setdefault(name, []).extend(tokens)
+            self._take_logprobs(choice.logprobs)
         if choice.finish_reason is not None:
             self.raw_finish_reason = choice.finish_reason
         return events
 
     def _open(self, key: object, kind: str) -> tuple[int, _Open]:
-        i = self._index.setdefault(key, len(self._parts))
-        if i == len(self._parts):
+        i = self._index.get(key)
+        if i is None:
+            i = self._index[key] = len(self._parts)
             self._parts.append(_Open(kind))
         return i, self._parts[i]
 
-    def _take_text(self, delta: Message, events: list[ContentEvent]) -> None:
-        if delta.reasoning_content:
-            i, part = self._open("reasoning", "reasoning")
-            part.pieces.append(delta.reasoning_content)
-            events.append(ReasoningDelta(i, delta.reasoning_content))
-        if delta.content:
-            i, part = self._open("content", "text")
-            part.pieces.append(delta.content)
-            events.append(TextDelta(i, delta.content))
-        if delta.refusal and not self._is_repeated(delta.refusal):
-            i, part = self._open("refusal", "text")
-            part.pieces.append(delta.refusal)
-            events.append(TextDelta(i, delta.refusal))
-        if delta.annotations:
-            self._annotations.extend(delta.annotations)
+    def _say(self, key: str, kind: str, text: str) -> int:
+        i, part = self._open(key, kind)
+        part.pieces.append(text)
+        return i
+
+    def _take_logprobs(self, logprobs: Logprobs) -> None:
+        for name, tokens in (("content", logprobs.content), ("refusal", logprobs.refusal)):
+            if tokens:
+                self._logprobs.setdefault(name, []).extend(tokens)
 
     def _is_repeated(self, refusal: str) -> bool:
         # A renderer learns only at the end that what it streamed as content was a refusal, and then says it again as one.
@@ -166,17 +166,18 @@ class AnswerFold:
 
     def parts(self) -> tuple[Part, ...]:
         """What has arrived, as parts; annotations belong to the last text that was said."""
-        last_text = next((p for p in reversed(self._parts) if p.kind == "text"), None)
-        return tuple(self._part(p, self._annotations if p is last_text else []) for p in self._parts)
+        last_text = next((p for p in reversed(self._parts) if p.kind == "text"), None) if self._annotations else None
+        return tuple([self._part(p, self._annotations if p is last_text else ()) for p in self._parts])
 
     def _part(self, part: _Open, annotations: Sequence[Any]) -> Part:
         text = "".join(part.pieces)
         if part.kind == "text":
-            return Text(text, self._kept({"annotations": annotations}))
+            return Text(text, self._kept({"annotations": annotations}) if annotations else None)
         if part.kind == "reasoning":
             return Reasoning(text)
         if part.kind == "call":
-            return ToolCall(part.id, part.name, text or "{}", self._kept({"type": part.type} if part.type != "function" else {}))
+            kept = self._kept({"type": part.type}) if part.type != "function" else None
+            return ToolCall(part.id, part.name, text or "{}", kept)
         # The wire does not repeat the format that was asked for, so the media type stays unknown.
         return Audio(
             data=b"".join(part.sound) or None,
@@ -186,7 +187,3 @@ class AnswerFold:
 
     def _kept(self, value: dict[str, Any]) -> Opaque | None:
         return kept_if_any(self._provider, WIRE, {name: item for name, item in value.items() if item})
-
-    def end(self) -> list[ContentEvent]:
-        """The ends of all parts, in order."""
-        return [PartEnd(i, part) for i, part in enumerate(self.parts())]

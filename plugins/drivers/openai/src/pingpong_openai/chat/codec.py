@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve, frozen
+from attrs import frozen
 from pingpong import (
     Card,
     EndpointRecord,
@@ -46,8 +46,7 @@ class ChatCodec:
         # Azure leaves the message out where its filter blocked all of it.
         if first is None or (first.message is None and first.finish_reason != "content_filter"):
             raise MalformedResponse(f"{self.provider} sent a completion without a message.", provider=self.provider)
-        response = response_from_completion(self.provider, completion, wire.headers.get("x-request-id"))
-        return evolve(response, raw=wire.body)
+        return response_from_completion(self.provider, completion, wire.headers.get("x-request-id"), wire.body)
 
     def stream_decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """A fresh decoder for one stream."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -88,3 +90,6 @@ COMPLETION = msgspec.json.Decoder(Completion)
 
 KEPT = ("created", "service_tier", "system_fingerprint", "moderation", "metadata")
 """Fields of the answer as a whole that have no canonical place; kept in `Response.opaque`."""
+
+kept_fields: Callable[[Completion], tuple[Any, ...]] = attrgetter(*KEPT)
+"""Their values, in the order of `KEPT`."""

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from pingpong import (
-    Event,
-    Opaque,
-    PartEnd,
-    Response,
-    SseEvent,
-    StreamEnd,
-    StreamStart,
-    StreamTruncated,
-    Usage,
-    response_from_events,
-)
+from pingpong import Event, Opaque, Part, PartEnd, Response, SseEvent, StreamEnd, StreamStart, StreamTruncated, Usage
 from pingpong_wire import partial_answer
 
 from pingpong_openai.chat.answer import WIRE, AnswerFold
 from pingpong_openai.chat.render import message_from_parts
-from pingpong_openai.chat.shapes import COMPLETION, KEPT, Completion
+from pingpong_openai.chat.shapes import COMPLETION, KEPT, Completion, kept_fields
 from pingpong_openai.chat.usage import usage_from_wire
 from pingpong_openai.errors import error_from_body, error_in
 from pingpong_openai.ids import given_id
@@ -35,6 +24,7 @@ class CompletionFold:
         self._provider = provider
         self._folds: dict[int, AnswerFold] = {0: AnswerFold(provider)}
         self._kept: dict[str, Any] = {}
+        self._said: tuple[Any, ...] = ()
         self.usage: Usage | None = None
 
     @property
@@ -47,32 +37,37 @@ class CompletionFold:
         events: list[Event] = []
         if completion.usage is not None:
             self.usage = usage_from_wire(completion.usage)
-        for name in KEPT:
-            if value := getattr(completion, name):
-                self._kept[name] = value
+        said = kept_fields(completion)
+        # Every chunk says them again, so most often there is nothing new.
+        if said != self._said:
+            self._said = said
+            self._kept |= {name: value for name, value in zip(KEPT, said, strict=True) if value}
         for choice in completion.choices or ():
             fold = self._folds.get(choice.index)
             if fold is None:
                 fold = self._folds[choice.index] = AnswerFold(self._provider)
             taken = fold.take(choice)
             if choice.index == 0:
-                events.extend(taken)
+                events += taken
         return events
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the answer, then one for each further choice."""
+        parts = self.first.parts()
+        if len(self._folds) > 1:
+            parts += tuple(self._other_choice(i) for i in sorted(self._folds.keys() - {0}))
+        return parts
+
+    def opaque(self) -> Opaque | None:
+        """What is kept of the answer as a whole."""
+        logprobs = {"logprobs": self.first.logprobs} if self.first.logprobs else {}
+        return kept_if_any(self._provider, WIRE, {**self._kept, **logprobs})
 
     def end(self) -> list[Event]:
         """The ends of all parts and the end of the stream."""
-        ends: list[Event] = list(self.first.end())
-        for i in sorted(self._folds.keys() - {0}):
-            ends.append(PartEnd(len(ends), self._other_choice(i)))
-        logprobs = {"logprobs": self.first.logprobs} if self.first.logprobs else {}
-        ends.append(
-            StreamEnd(
-                self.first.finish_reason,
-                self.first.raw_finish_reason,
-                usage=self.usage,
-                opaque=kept_if_any(self._provider, WIRE, {**self._kept, **logprobs}),
-            )
-        )
+        ends: list[Event] = [PartEnd(i, part) for i, part in enumerate(self.parts())]
+        first = self.first
+        ends.append(StreamEnd(first.finish_reason, first.raw_finish_reason, usage=self.usage, opaque=self.opaque()))
         return ends
 
     def _other_choice(self, index: int) -> Opaque:
@@ -84,7 +79,7 @@ class CompletionFold:
 
 
 def start_of(provider: str, completion: Completion, request_id: str | None) -> StreamStart:
-    """The start that a first chunk, or a whole body, tells."""
+    """The start that a first chunk tells."""
     return StreamStart(provider, completion.model or "", given_id(completion.id), request_id)
 
 
@@ -105,31 +100,43 @@ class ChatReader:
         """The answer so far, with usage where it came."""
         return partial_answer(told, self._fold.usage)
 
-    def take(self, event: SseEvent) -> Iterator[Event]:
+    def take(self, event: SseEvent) -> Iterable[Event]:
         """What one event tells; an error object is raised as its error."""
         data = event.data.strip()
         if data == b"[DONE]":
-            if self._is_started:
-                yield from self._fold.end()
-        elif data:
-            yield from self._take_chunk(decoded(data, COMPLETION, self.provider))
+            return self._fold.end() if self._is_started else ()
+        if not data:
+            return ()
+        chunk = decoded(data, COMPLETION, self.provider)
+        if chunk.error:
+            raise error_from_body(self.provider, error_in(chunk.error), None)
+        return self._fold.take(chunk) if self._is_started else self._begin(chunk)
 
     def end(self) -> NoReturn:
         """The body ended before `[DONE]`."""
         raise StreamTruncated(f"{self.provider} ended the stream without [DONE].")
 
-    def _take_chunk(self, chunk: Completion) -> Iterator[Event]:
-        if chunk.error:
-            raise error_from_body(self.provider, error_in(chunk.error), None)
+    def _begin(self, chunk: Completion) -> Iterator[Event]:
         # Azure's first chunk has neither id nor choice, only what its filter says of the prompt.
-        if not self._is_started and (chunk.id or chunk.choices):
+        if chunk.id or chunk.choices:
             self._is_started = True
             yield start_of(self.provider, chunk, self.request_id)
         yield from self._fold.take(chunk)
 
 
-def response_from_completion(provider: str, completion: Completion, request_id: str | None) -> Response:
-    """The response that a whole body tells, by the same code as a stream."""
+def response_from_completion(provider: str, completion: Completion, request_id: str | None, raw: bytes) -> Response:
+    """The response that a whole body tells, put together by the same code as a stream."""
     fold = CompletionFold(provider)
     fold.take(completion)
-    return response_from_events([start_of(provider, completion, request_id), *fold.end()])
+    return Response(
+        provider=provider,
+        model=completion.model or "",
+        parts=fold.parts(),
+        finish_reason=fold.first.finish_reason,
+        raw_finish_reason=fold.first.raw_finish_reason,
+        usage=fold.usage,
+        response_id=given_id(completion.id),
+        request_id=request_id,
+        opaque=fold.opaque(),
+        raw=raw,
+    )

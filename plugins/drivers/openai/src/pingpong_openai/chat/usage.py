@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import Usage
-from pingpong_wire import count, count_or_zero, usage_or_none
+from pingpong_wire import count, count_or_zero, counts_or_zero, usage_or_none
 
 
 def usage_from_wire(wire: object) -> Usage | None:
@@ -20,19 +20,11 @@ def usage_from_wire(wire: object) -> Usage | None:
 
 
 def _usage(wire: Mapping[str, Any]) -> Usage:
-    given, written = wire.get("prompt_tokens_details"), wire.get("completion_tokens_details")
-    inputs = disjoint(
-        count(wire, "prompt_tokens"),
-        count_or_zero(given, "cached_tokens"),
-        count_or_zero(given, "cache_write_tokens"),
-        count_or_zero(given, "audio_tokens"),
-    )
+    details = counts_or_zero(wire.get("prompt_tokens_details"), ("cached_tokens", "cache_write_tokens", "audio_tokens"))
+    inputs = disjoint(count(wire, "prompt_tokens"), *details)
     # Embeddings have no completion.
-    outputs = disjoint(
-        count_or_zero(wire, "completion_tokens"),
-        count_or_zero(written, "reasoning_tokens"),
-        count_or_zero(written, "audio_tokens"),
-    )
+    written = counts_or_zero(wire.get("completion_tokens_details"), ("reasoning_tokens", "audio_tokens"))
+    outputs = disjoint(count_or_zero(wire, "completion_tokens"), *written)
     return Usage(
         uncached_input_tokens=inputs[0],
         cache_read_tokens=inputs[1],
@@ -46,6 +38,8 @@ def _usage(wire: Mapping[str, Any]) -> Usage:
 
 def disjoint(total: int, *parts: int) -> tuple[int, ...]:
     """What the parts leave of their total, then each part, none larger than what is left."""
+    if not any(parts):
+        return (total, *parts)
     rest, taken = total, []
     for part in parts:
         taken.append(min(part, rest))
