@@ -6,41 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os.path import relpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import click
-from pingpong import ConfigError
 
+from pingpong_bench.app import App, as_json, check_writable
 from pingpong_bench.run import CHOICES, run
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-class App(Protocol):
-    """What this needs of the command line's context object."""
-
-    flags: dict[str, Any]
-
-    @property
-    def is_json(self) -> bool:
-        """Whether stdout is one JSON object."""
-
-    def console(self, *, is_stderr: bool = False) -> Console:
-        """Where tables and notes go."""
-
-    def print_json(self, value: Any) -> None:
-        """The one object."""
-
-
 def make() -> click.Command:
     """The command."""
     return calls
-
-
-def _json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.obj.flags["is_json"] = True
 
 
 @click.command("calls")
@@ -54,9 +33,7 @@ def _json(ctx: click.Context, param: click.Parameter, value: bool) -> None:
 @click.option("--quick", "is_quick", is_flag=True, help="Run everything once and small; the figures say nothing.")
 @click.option("--plot", "plot_file", type=click.Path(path_type=Path), help="Draw the ratios, as .svg or .png; needs matplotlib.")
 @click.option("--write", "page_file", type=click.Path(path_type=Path), help="Write the tables as a page in Markdown.")
-@click.option(
-    "--json", is_flag=True, is_eager=True, expose_value=False, callback=_json, help="Print exactly one JSON object on stdout."
-)
+@as_json
 @click.pass_context
 def calls(
     ctx: click.Context, only: tuple[str, ...], rounds: int | None, is_quick: bool, plot_file: Path | None, page_file: Path | None
@@ -76,7 +53,7 @@ def calls(
     if plot_file is not None:
         plot.check_plot(plot_file)
     for path in filter(None, (plot_file, page_file)):
-        _check_writable(path)
+        check_writable(path)
     with _progress(app.console(is_stderr=True)) as tell:
         done = run(only, rounds, is_quick=is_quick, tell=tell)
     if plot_file is not None:
@@ -92,15 +69,6 @@ def calls(
         for part in (report.costs_table(done) if done.rows else "", report.budgets_table(done), *report.reasons(done)):
             console.print(part)
     ctx.exit(0 if done.is_kept else 1)
-
-
-def _check_writable(path: Path) -> None:
-    """Raise `ConfigError` now, rather than after minutes of measuring."""
-    try:
-        with path.open("ab"):
-            pass
-    except OSError as exc:
-        raise ConfigError(f"{path} cannot be written ({exc.strerror}); name another file.") from exc
 
 
 @contextmanager

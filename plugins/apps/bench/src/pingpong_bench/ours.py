@@ -18,13 +18,14 @@ MODELS = (f"openai:{MODEL}", "openai:gpt-5", "openai:gpt-5-nano")
 REQUEST = Request(PROMPT, model=MODELS[0], provider_options={"openai": {"endpoint": "chat/completions"}})
 """The model named, so that no router chooses; at the endpoint that every other contender speaks."""
 
-_RINGS = EntryPoint("rings", "pingpong_bench.rings", "pingpong")
+RINGS = EntryPoint("rings", "pingpong_bench.rings", "pingpong")
+"""A breaker and a token bucket, which no distribution installs."""
 
 
 def client_of(base_url: str, ledger: MemoryLedger, *, name: str = "", **seams: Any) -> Client:
     """A client of the real OpenAI driver with a breaker, a token bucket and a ledger; no other plugin takes part."""
-    allowed = ("pingpong-openai", "pingpong-aiohttp", _RINGS.name)
-    registry = Registry(allow=allowed, found=[*entry_points(group="pingpong"), _RINGS])
+    allowed = ("pingpong-openai", "pingpong-aiohttp", RINGS.name)
+    registry = Registry(allow=allowed, found=[*entry_points(group="pingpong"), RINGS])
     transport = {"name": name} if name else {}
     options = {"openai": {"api_key": KEY, "base_url": base_url}}
     config = Config(models=MODELS, drivers=options, simulate=False, transport=transport)
