@@ -72,7 +72,7 @@ def attached(opaque: Opaque | None, provider: str, wire: str) -> dict[str, Any]:
 
 def merged(body: dict[str, Any], options: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     """The body with the caller's provider options: objects are merged, lists appended, all else replaced."""
-    for name in sorted(names & options.keys()):
+    for name in sorted(names.intersection(options)):
         ours, theirs = body.get(name), options[name]
         if isinstance(ours, dict) and isinstance(theirs, Mapping):
             body[name] = {**ours, **theirs}
@@ -90,6 +90,6 @@ def refuse_unplaced(request: Request, provider: str, names: tuple[str, ...], end
     Raises:
         UnsupportedParameter: Some are set; `options` names them all.
     """
-    if unplaced := tuple(name for name in names if getattr(request, name) not in (None, ())):
+    if unplaced := tuple([name for name in names if getattr(request, name) not in (None, ())]):
         message = f'{endpoint} of {provider} has no place for {", ".join(unplaced)}; leave it out, or set on_unsupported="drop".'
         raise UnsupportedParameter(message, provider=provider, options=unplaced)

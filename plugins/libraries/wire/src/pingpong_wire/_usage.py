@@ -38,7 +38,7 @@ def count_or_zero(fields: object, name: str) -> int:
     Raises:
         ValueError: As `count`.
     """
-    return counts_or_zero(fields, (name,))[0]
+    return 0 if not isinstance(fields, dict) or fields.get(name) is None else count(fields, name)
 
 
 def counts_or_zero(fields: object, names: tuple[str, ...]) -> list[int]:
@@ -50,8 +50,12 @@ def counts_or_zero(fields: object, names: tuple[str, ...]) -> list[int]:
     """
     if not isinstance(fields, dict):
         return [0] * len(names)
-    counts = [0 if (value := fields.get(name)) is None else value for name in names]
-    for value in counts:
-        if type(value) is not int or value < 0:
-            raise ValueError("no count")
+    counts: list[int] = []
+    for name in names:
+        value = fields.get(name)
+        if value is None:
+            value = 0
+        elif type(value) is not int or value < 0:
+            raise ValueError(f"{name} is no count")
+        counts.append(value)
     return counts

@@ -48,7 +48,7 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
     # Reasoning models take instructions from the role `developer`; older ones know `system` only.
     system = "developer" if Capability.reasoning in card.capabilities else "system"
     body: dict[str, Any] = {"model": card.model}
-    body["messages"] = [m for message in request.messages for m in _messages(provider, request, message, system)]
+    body["messages"] = _messages(provider, request.messages, system)
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
@@ -57,7 +57,7 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
         body["response_format"] = {"type": "json_schema", "json_schema": _schema(request.output_schema)}
     if request.max_output_tokens is not None:
         body["max_completion_tokens"] = request.max_output_tokens
-    body |= {name: getattr(request, name) for name in _SAME_NAME if getattr(request, name) is not None}
+    body |= {name: value for name in _SAME_NAME if (value := getattr(request, name)) is not None}
     if request.stop:
         body["stop"] = list(request.stop)
     if is_stream:
@@ -84,22 +84,32 @@ def _schema(schema: OutputSchema) -> dict[str, Any]:
     return wire if schema.description is None else {**wire, "description": schema.description}
 
 
-def _messages(provider: str, request: Request, message: Message, system: str) -> Iterator[dict[str, Any]]:
-    if message.role is Role.assistant:
-        yield _assistant(provider, message)
-    elif message.role is Role.tool:
-        calls = (part for m in request.messages for part in m.parts if isinstance(part, ToolCall))
-        legacy_ids = {call.call_id for call in calls if is_legacy(provider, call)}
-        for part in message.parts:
-            if isinstance(part, ToolCallResponse):
-                yield _tool_result(provider, part, is_of_legacy_call=part.call_id in legacy_ids)
-            elif isinstance(part, Opaque):
-                _refuse(provider, part)
-    else:
-        yield {"role": system if message.role is Role.system else "user", "content": _content(provider, message.parts)}
+def _messages(provider: str, messages: tuple[Message, ...], system: str) -> list[dict[str, Any]]:
+    said = [part for message in messages if message.role is Role.assistant for part in message.parts]
+    legacy_ids = {part.call_id for part in said if isinstance(part, ToolCall) and is_legacy(provider, part)}
+    wire: list[dict[str, Any]] = []
+    for message in messages:
+        if message.role is Role.assistant:
+            wire.append(_assistant(provider, message))
+        elif message.role is Role.tool:
+            wire += _tool_results(provider, message, legacy_ids)
+        else:
+            role = system if message.role is Role.system else "user"
+            wire.append({"role": role, "content": _content(provider, message.parts)})
+    return wire
+
+
+def _tool_results(provider: str, message: Message, legacy_ids: set[str]) -> Iterator[dict[str, Any]]:
+    for part in message.parts:
+        if isinstance(part, ToolCallResponse):
+            yield _tool_result(provider, part, is_of_legacy_call=part.call_id in legacy_ids)
+        elif isinstance(part, Opaque):
+            _refuse(provider, part)
 
 
 def _content(provider: str, parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    if len(parts) == 1 and isinstance(text := parts[0], Text) and text.opaque is None:
+        return text.text
     wire = [piece for part in parts for piece in _content_part(provider, part)]
     is_plain = len(wire) == 1 and wire[0].keys() == {"type", "text"}
     return wire[0]["text"] if is_plain else wire
