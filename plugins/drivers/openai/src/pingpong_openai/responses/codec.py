@@ -8,26 +8,24 @@ from attrs import evolve, frozen
 from pingpong import (
     Card,
     EndpointRecord,
-    Event,
     MalformedResponse,
-    PartEnd,
     PingPongError,
     Request,
     Response,
     StreamDecoder,
     WireRequest,
     WireResponse,
-    response_from_events,
 )
 from pingpong_wire import EventStream, SseOrJson
 
 from pingpong_openai.errors import error_from_body, error_from_wire, error_in
+from pingpong_openai.ids import given_id
 from pingpong_openai.jsonwire import decoded, post
 from pingpong_openai.responses.encode import body_from_request
 from pingpong_openai.responses.ending import end_from_body
 from pingpong_openai.responses.items import parts_from_item
 from pingpong_openai.responses.shapes import BODY, Body
-from pingpong_openai.responses.stream import ResponsesReader, start_of
+from pingpong_openai.responses.stream import ResponsesReader
 
 
 @frozen
@@ -47,7 +45,7 @@ class ResponsesCodec:
         body = decoded(wire.body, BODY, self.provider)
         if body.output is None and not body.error:
             raise MalformedResponse(f"{self.provider} sent a response without output.", provider=self.provider)
-        response = evolve(self._response(body, wire), raw=wire.body)
+        response = self._response(body, wire)
         if body.error or body.status == "failed":
             error = error_from_body(self.provider, error_in(body.error), wire.status, wire.headers)
             error.partial = evolve(response, finish_reason=None, raw_finish_reason=None)
@@ -56,10 +54,20 @@ class ResponsesCodec:
 
     def _response(self, body: Body, wire: WireResponse) -> Response:
         items = body.output or []
-        parts = [part for item in items for _, part in parts_from_item(self.provider, item)]
-        start = start_of(self.provider, body, wire.headers.get("x-request-id"))
-        ends: list[Event] = [PartEnd(i, part) for i, part in enumerate(parts)]
-        return response_from_events([start, *ends, end_from_body(self.provider, body, items)])
+        parts = tuple([part for item in items for _, part in parts_from_item(self.provider, item)])
+        end = end_from_body(self.provider, body, items)
+        return Response(
+            provider=self.provider,
+            model=body.model or "",
+            parts=parts,
+            finish_reason=end.finish_reason,
+            raw_finish_reason=end.raw_finish_reason,
+            usage=end.usage,
+            response_id=given_id(body.id),
+            request_id=wire.headers.get("x-request-id"),
+            opaque=end.opaque,
+            raw=wire.body,
+        )
 
     def stream_decoder(self, headers: Mapping[str, str]) -> StreamDecoder:
         """A fresh decoder for one stream."""

@@ -45,12 +45,8 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
     refuse_unplaced(request, provider, _NO_PLACE, "responses")
     is_reasoning = Capability.reasoning in card.capabilities
     system = "developer" if is_reasoning else "system"
-    custom_ids = {
-        part.call_id
-        for m in request.messages
-        for part in m.parts
-        if isinstance(part, ToolCall) and is_custom_call(provider, part)
-    }
+    said = [part for message in request.messages if message.role is Role.assistant for part in message.parts]
+    custom_ids = {part.call_id for part in said if isinstance(part, ToolCall) and is_custom_call(provider, part)}
     body: dict[str, Any] = {"model": card.model}
     body["input"] = [item for m in request.messages for item in _items(provider, m, system, custom_ids)]
     if request.tools:
@@ -63,7 +59,7 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
         body["reasoning"] = {"effort": request.reasoning_effort}
     if is_reasoning:
         body["include"] = [INCLUDED]
-    body |= {name: getattr(request, name) for name in _SAME_NAME if getattr(request, name) is not None}
+    body |= {name: value for name in _SAME_NAME if (value := getattr(request, name)) is not None}
     if is_stream:
         body["stream"] = True
     return merged(body, request.provider_options.get(provider, {}), names)
@@ -92,23 +88,20 @@ def _items(provider: str, message: Message, system: str, custom_ids: set[str]) -
         for part in message.parts:
             if isinstance(part, ToolCallResponse):
                 yield _tool_result(provider, part, is_custom=part.call_id in custom_ids)
-            else:
-                yield from _whole_item(provider, part)
+            elif isinstance(part, Opaque):
+                yield _whole_item(provider, part)
     else:
-        yield from (item for part in message.parts for item in _whole_item(provider, part))
-        content = _content(provider, tuple(part for part in message.parts if not isinstance(part, Opaque)))
+        yield from [_whole_item(provider, part) for part in message.parts if isinstance(part, Opaque)]
+        content = _content(provider, tuple([part for part in message.parts if not isinstance(part, Opaque)]))
         if content:
             yield {"role": system if message.role is Role.system else "user", "content": content}
 
 
-def _whole_item(provider: str, part: Part) -> Iterator[dict[str, Any]]:
-    if not isinstance(part, Opaque):
-        return
+def _whole_item(provider: str, part: Opaque) -> dict[str, Any]:
     item = attached(part, provider, WIRE).get("item")
-    if isinstance(item, dict):
-        yield item
-    else:
+    if not isinstance(item, dict):
         _refuse(provider, part)
+    return item
 
 
 def _refuse(provider: str, part: Opaque) -> NoReturn:
@@ -131,17 +124,18 @@ def _assistant(provider: str, message: Message) -> Iterator[dict[str, Any]]:
         elif kind == "item":
             yield said["item"]
         else:
-            yield from _other(provider, parts[0])
+            yield _other(provider, parts[0])
 
 
-def _other(provider: str, part: Part) -> Iterator[dict[str, Any]]:
+def _other(provider: str, part: Part) -> dict[str, Any]:
     if isinstance(part, Opaque):
-        yield from _whole_item(provider, part)
-    else:
-        raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of the responses endpoint.")
+        return _whole_item(provider, part)
+    raise InvalidRequestError(f"{type(part).__name__} has no place in an assistant message of the responses endpoint.")
 
 
 def _content(provider: str, parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
+    if len(parts) == 1 and isinstance(text := parts[0], Text) and text.opaque is None:
+        return text.text
     pieces = [_content_part(provider, part) for part in parts]
     is_plain = len(pieces) == 1 and pieces[0].keys() == {"type", "text"}
     return pieces[0]["text"] if is_plain else pieces

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import FinishReason, Opaque, StreamEnd, Usage
-from pingpong_wire import count, count_or_zero, usage_or_none
+from pingpong_wire import count, count_or_zero, counts_or_zero, usage_or_none
 
 from pingpong_openai.chat.usage import disjoint
 from pingpong_openai.jsonwire import kept_if_any
 from pingpong_openai.responses.items import CALL_TYPES, WIRE, is_refusal_item
-from pingpong_openai.responses.shapes import KEPT, Body
+from pingpong_openai.responses.shapes import KEPT, Body, kept_fields
 
 _REASONS = {"max_output_tokens": FinishReason.length, "content_filter": FinishReason.content_filter}
 _STATUSES = frozenset({"queued", "in_progress", "cancelled", "failed", "completed"})
@@ -39,7 +39,7 @@ def _finish(body: Body, items: list[dict[str, Any]]) -> tuple[FinishReason, str 
 
 
 def _kept(provider: str, body: Body) -> Opaque | None:
-    return kept_if_any(provider, WIRE, {name: value for name in KEPT if (value := getattr(body, name))})
+    return kept_if_any(provider, WIRE, {name: value for name, value in zip(KEPT, kept_fields(body), strict=True) if value})
 
 
 def status_from_finish(finish: FinishReason | None, raw: str | None) -> tuple[str, dict[str, Any] | None]:
@@ -60,16 +60,15 @@ def usage_from_body(body: Body) -> Usage | None:
 
     Cached and written tokens are parts of `input_tokens`, reasoning tokens of `output_tokens`.
     """
-    web_search = body.tool_usage.get("web_search") if isinstance(body.tool_usage, Mapping) else None
+    web_search = body.tool_usage.get("web_search") if isinstance(body.tool_usage, dict) else None
     return usage_or_none(body.usage, lambda wire: _usage(wire, web_search))
 
 
 def _usage(wire: Mapping[str, Any], web_search: object) -> Usage:
-    given, written = wire.get("input_tokens_details"), wire.get("output_tokens_details")
-    inputs = disjoint(
-        count(wire, "input_tokens"), count_or_zero(given, "cached_tokens"), count_or_zero(given, "cache_write_tokens")
-    )
-    outputs = disjoint(count(wire, "output_tokens"), count_or_zero(written, "reasoning_tokens"))
+    details = counts_or_zero(wire.get("input_tokens_details"), ("cached_tokens", "cache_write_tokens"))
+    inputs = disjoint(count(wire, "input_tokens"), *details)
+    thought = count_or_zero(wire.get("output_tokens_details"), "reasoning_tokens")
+    outputs = disjoint(count(wire, "output_tokens"), thought)
     searches = count_or_zero(web_search, "num_requests")
     return Usage(
         uncached_input_tokens=inputs[0],

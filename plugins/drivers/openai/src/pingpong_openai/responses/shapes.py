@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -57,3 +59,6 @@ KEPT = (
     "service_tier",
 )
 """Fields of the answer as a whole that have no canonical place; kept in `Response.opaque`. Echoes of the request are not."""
+
+kept_fields: Callable[[Body], tuple[Any, ...]] = attrgetter(*KEPT)
+"""Their values, in the order of `KEPT`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from pingpong import (
@@ -36,7 +36,7 @@ _TERMINAL = frozenset({"response.completed", "response.incomplete", "response.ca
 
 
 def start_of(provider: str, body: Body, request_id: str | None) -> StreamStart:
-    """The start that a response object tells."""
+    """The start that a stream's first response object tells."""
     return StreamStart(provider, body.model or "", given_id(body.id), request_id)
 
 
@@ -146,41 +146,41 @@ class ResponsesReader:
         """The answer so far, with usage where it came."""
         return partial_answer(told, self._usage)
 
-    def take(self, event: SseEvent) -> Iterator[Event]:
+    def take(self, event: SseEvent) -> Iterable[Event]:
         """What one event tells; an error is raised."""
         data = event.data.strip()
         # Some gateways add the other wire's marker, which means nothing here.
-        if data and data != b"[DONE]":
-            yield from self._take(decoded(data, EVENT, self.provider))
+        if not data or data == b"[DONE]":
+            return ()
+        return self._take(decoded(data, EVENT, self.provider))
 
     def end(self) -> NoReturn:
         """The body ended before a terminal event."""
         raise StreamTruncated(f"{self.provider} ended the stream without a terminal event.")
 
-    def _take(self, event: StreamEvent) -> Iterator[Event]:
+    def _take(self, event: StreamEvent) -> Iterable[Event]:
         kind = event.type or ""
         if event.response is not None:
-            yield from self._take_response(kind, event.response)
-        elif kind == "error" or event.error:
+            return self._take_response(kind, event.response)
+        if kind == "error" or event.error:
             error = error_in(event.error) or {"code": event.code, "message": event.message}
             raise error_from_body(self.provider, error, None)
-        elif event.item is not None:
+        if event.item is not None:
             self._fold.add(event.output_index, event.item)
-            if kind == "response.output_item.done":
-                yield from self._fold.end(event.output_index, event.item)
-        elif isinstance(event.delta, str) and event.delta:
-            yield from self._take_delta(kind, event, event.delta)
+            return self._fold.end(event.output_index, event.item) if kind == "response.output_item.done" else ()
+        return self._take_delta(kind, event, event.delta) if isinstance(event.delta, str) and event.delta else ()
 
-    def _take_delta(self, kind: str, event: StreamEvent, delta: str) -> Iterator[Event]:
+    def _take_delta(self, kind: str, event: StreamEvent, delta: str) -> tuple[Event, ...]:
         n = event.output_index
         if kind in _TEXT:
-            yield self._fold.text(n, event.content_index, delta)
-        elif kind in _CALL:
-            yield self._fold.call(n, delta)
-        elif kind == "response.reasoning_summary_text.delta":
-            yield self._fold.reasoning(n, ("summary", event.summary_index), delta)
-        elif kind == "response.reasoning_text.delta":
-            yield self._fold.reasoning(n, ("content", event.content_index), delta)
+            return (self._fold.text(n, event.content_index, delta),)
+        if kind in _CALL:
+            return (self._fold.call(n, delta),)
+        if kind == "response.reasoning_summary_text.delta":
+            return (self._fold.reasoning(n, ("summary", event.summary_index), delta),)
+        if kind == "response.reasoning_text.delta":
+            return (self._fold.reasoning(n, ("content", event.content_index), delta),)
+        return ()
 
     def _take_response(self, kind: str, body: Body) -> Iterator[Event]:
         if not self._is_started:
