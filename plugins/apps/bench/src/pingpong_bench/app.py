@@ -39,9 +39,12 @@ as_json = click.option(
 
 
 def check_writable(path: Path) -> None:
-    """Raise `ConfigError` now, rather than after minutes of measuring."""
+    """Raise `ConfigError` now, rather than after minutes of measuring; a file that was not there is not left behind."""
+    is_new = not path.exists()
     try:
         with path.open("ab"):
             pass
+        if is_new:
+            path.unlink()
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written ({exc.strerror}); name another file.") from exc

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pingpong_bench.app import App, as_json, check_writable
-from pingpong_bench.run import CHOICES, run
+from pingpong_bench.run import CHOICES, KERNEL_NAME, run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +51,8 @@ def calls(
 
     app: App = ctx.obj
     if plot_file is not None:
+        if set(only) == {KERNEL_NAME}:
+            raise click.UsageError("--plot draws calls, and --only kernel makes none; leave one of them out.")
         plot.check_plot(plot_file)
     for path in filter(None, (plot_file, page_file)):
         check_writable(path)

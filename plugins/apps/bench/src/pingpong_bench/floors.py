@@ -52,7 +52,7 @@ async def aiohttp(base_url: str) -> AsyncIterator[Opened]:
         yield Opened(call=call, stream=stream, told=answer_of_json)
 
 
-class _Exchange(asyncio.Protocol):
+class Exchange(asyncio.Protocol):
     """A connection that reads one answer of a known length at a time."""
 
     answer: asyncio.Future[bytes]
@@ -84,10 +84,10 @@ async def raw(base_url: str) -> AsyncIterator[Opened]:
     head = f"POST {parts.path}/chat/completions HTTP/1.1\r\nhost: {parts.netloc}\r\nauthorization: {HEADERS['authorization']}\r\n"
     sent = head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body
     loop = asyncio.get_running_loop()
-    idle: list[tuple[Any, _Exchange]] = []
+    idle: list[tuple[Any, Exchange]] = []
 
     async def call() -> Any:
-        pair = idle.pop() if idle else await loop.create_connection(_Exchange, *address)
+        pair = idle.pop() if idle else await loop.create_connection(Exchange, *address)
         transport, exchange = pair
         exchange.answer = loop.create_future()
         transport.write(sent)

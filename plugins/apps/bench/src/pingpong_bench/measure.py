@@ -3,7 +3,7 @@ Interleaved rounds: every contender does the same work in turn, and CPU time alo
 
 CPU time is user and system time of this process with all its threads; the scripted provider runs in another one.
 The garbage collector stays on, since what a library leaves behind is part of what it costs. But it is emptied before each
-measurement, and whatever was alive after the warm-up is taken from its sight, so that nobody pays for another's objects.
+measurement, and all that was imported before the first one is taken from its sight, so that nobody pays for another's modules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from statistics import median
 
 from attrs import frozen
@@ -24,6 +24,8 @@ from pingpong_bench.scenarios import Scenario
 
 LIMIT_S = 120.0
 """The longest that one measurement may take."""
+
+_WARM_UP = 10
 
 _NAP_S, _MAX_NAPS, _IDLE_CPU_S = 0.005, 20, 0.001
 
@@ -105,70 +107,75 @@ def _fresh_garbage() -> Iterator[None]:
 class Field:
     """The contenders of one scenario, with their figures and what is missing."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
+    def __init__(self, scenario: Scenario, url: str) -> None:
+        self._scenario, self._base_url = scenario, f"{url}{scenario.path}"
+        self.able: list[Contender] = []
         self.seen: dict[str, list[float]] = {}
         self.gaps: list[Gap] = []
-        self._ready: dict[str, tuple[Contender, Opened, Work]] = {}
 
-    @property
-    def running(self) -> list[Contender]:
-        """Those that have not failed."""
-        return [contender for contender, _, _ in self._ready.values()]
-
-    def fail(self, contender: Contender, exc: Exception) -> None:
-        """Leave it out, figures and all."""
-        self._ready.pop(contender.name, None)
-        self.seen.pop(contender.name, None)
-        self.gaps.append(Gap(self.scenario.name, contender.name, reason_of(exc), is_failure=True))
-
-    async def enter(self, contender: Contender, url: str, stack: AsyncExitStack) -> None:
-        """Open it, compare its answer once, and warm it up, which opens every connection."""
-        scenario = self.scenario
+    async def enter(self, contender: Contender) -> None:
+        """Look once at its answer, which imports whatever it needs."""
+        scenario = self._scenario
         if contender.missing:
             self.gaps.append(Gap(scenario.name, contender.name, contender.missing))
             return
         try:
-            opened = await stack.enter_async_context(contender.open(f"{url}{scenario.path}"))
-            work = opened.call if scenario.kind == "call" else opened.stream
-            if work is None:
-                self.gaps.append(Gap(scenario.name, contender.name, f"it measures no {scenario.kind}s"))
-                return
-            answer = opened.told(await work())
+            async with contender.open(self._base_url) as opened:
+                if (work := _work(opened, scenario)) is None:
+                    self.gaps.append(Gap(scenario.name, contender.name, f"it measures no {scenario.kind}s"))
+                    return
+                answer = opened.told(await work())
             if answer != expected(scenario.words):
                 raise PluginError(f"its answer differs: {answer}")
-            await spent_s(work, max(scenario.concurrency, min(scenario.n, 10)), scenario.concurrency)
-            self._ready[contender.name] = (contender, opened, work)
         except Exception as exc:
-            self.fail(contender, exc)
+            self._fail(contender, exc)
+        else:
+            self.able.append(contender)
 
     async def measure(self, contender: Contender) -> None:
-        """One round of one contender."""
-        scenario = self.scenario
-        _, opened, work = self._ready[contender.name]
+        """
+        One round of one contender, opened anew and with its connections made.
+
+        Many HTTP clients drop a connection after some seconds without use, and spend a lot on it. While the others have their
+        turn these seconds pass, so that whoever is kept open would be measured at tidying up.
+        """
+        scenario = self._scenario
         try:
+            async with contender.open(self._base_url) as opened:
+                work = _work(opened, scenario)
+                assert work is not None  # noqa: S101  # looked at on entering
+                await spent_s(opened.call or work, max(scenario.concurrency, _WARM_UP), scenario.concurrency)
+                await _idle()
+                gc.collect()
+                cpu_s = await spent_s(work, scenario.n, scenario.concurrency)
             await _idle()
-            opened.forget()
-            gc.collect()
-            cpu_s = await spent_s(work, scenario.n, scenario.concurrency)
         except Exception as exc:
-            self.fail(contender, exc)
+            self._fail(contender, exc)
         else:
             self.seen.setdefault(contender.name, []).append(cpu_s / scenario.n / scenario.events * 1e6)
+
+    def _fail(self, contender: Contender, exc: Exception) -> None:
+        """Leave it out, figures and all."""
+        self.able = [other for other in self.able if other is not contender]
+        self.seen.pop(contender.name, None)
+        self.gaps.append(Gap(self._scenario.name, contender.name, reason_of(exc), is_failure=True))
+
+
+def _work(opened: Opened, scenario: Scenario) -> Work | None:
+    return opened.call if scenario.kind == "call" else opened.stream
 
 
 async def measured(
     scenario: Scenario, contenders: Sequence[Contender], url: str, rounds: int, tell: Callable[[str], None]
 ) -> tuple[list[Row], list[Gap]]:
     """One scenario, in rounds; each begins with another contender. `tell` hears what is being done, between measurements."""
-    field = Field(scenario)
-    async with AsyncExitStack() as stack:
-        tell(f"{scenario.title}: warming up")
-        for contender in contenders:
-            await field.enter(contender, url, stack)
-        with _fresh_garbage():
-            for n in range(rounds):
-                tell(f"{scenario.title}: round {n + 1} of {rounds}")
-                for contender in rotated(field.running, n):
-                    await field.measure(contender)
+    field = Field(scenario, url)
+    for contender in contenders:
+        tell(f"{scenario.title}: {contender.title} answers")
+        await field.enter(contender)
+    with _fresh_garbage():
+        for n in range(rounds):
+            for contender in rotated(field.able, n):
+                tell(f"{scenario.title}: round {n + 1} of {rounds}, {contender.title}")
+                await field.measure(contender)
     return [Row(scenario.name, name, tuple(figures)) for name, figures in field.seen.items()], field.gaps

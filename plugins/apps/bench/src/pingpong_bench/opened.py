@@ -30,13 +30,11 @@ class Opened:
     Attributes:
         call, stream: One of each, whole, in the contender's own shape; None for what it does not do.
         told: The answer out of that shape. Not measured.
-        forget: What is done between measurements, so that no memory grows over them.
     """
 
     call: Work | None = None
     stream: Work | None = None
     told: Callable[[Any], Answer]
-    forget: Callable[[], None] = lambda: None
 
 
 def expected(words: int) -> Answer:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from pingpong import Client, Config, MemoryLedger, Outcome, PluginError, Registry, Request, TransportContext, WireRequest
+from pingpong import Client, Config, MemoryLedger, Outcome, PluginError, Registry, Request, WireRequest
 
 from pingpong_bench.opened import Answer, Opened, answer_of_json
 from pingpong_bench.payloads import KEY, MODEL, PROMPT, STREAM
@@ -38,7 +38,7 @@ def answer_of(outcome: Outcome) -> Answer:
     return Answer(outcome.text, str(outcome.response.finish_reason), usage.input_tokens, usage.output_tokens)
 
 
-def _opened(client: Client, ledger: MemoryLedger) -> Opened:
+def _opened(client: Client) -> Opened:
     async def call() -> Outcome:
         return await client.complete(REQUEST)
 
@@ -49,23 +49,21 @@ def _opened(client: Client, ledger: MemoryLedger) -> Opened:
                 raise PluginError("The stream gave no events.")
             return await events.outcome()
 
-    return Opened(call=call, stream=stream, told=answer_of, forget=ledger.entries.clear)
+    return Opened(call=call, stream=stream, told=answer_of)
 
 
 @asynccontextmanager
 async def fast(base_url: str) -> AsyncIterator[Opened]:
     """Over aiohttp."""
-    ledger = MemoryLedger()
-    async with client_of(base_url, ledger, name="aiohttp") as client:
-        yield _opened(client, ledger)
+    async with client_of(base_url, MemoryLedger(), name="aiohttp") as client:
+        yield _opened(client)
 
 
 @asynccontextmanager
 async def httpx(base_url: str) -> AsyncIterator[Opened]:
     """Over an httpx client of our own."""
-    ledger = MemoryLedger()
-    async with client_of(base_url, ledger, name="httpx") as client:
-        yield _opened(client, ledger)
+    async with client_of(base_url, MemoryLedger(), name="httpx") as client:
+        yield _opened(client)
 
 
 @asynccontextmanager
@@ -73,9 +71,8 @@ async def host(base_url: str) -> AsyncIterator[Opened]:
     """Over an httpx client handed in, of the same settings as the bare one's."""
     from httpx import AsyncClient
 
-    ledger = MemoryLedger()
-    async with AsyncClient() as own, client_of(base_url, ledger, http_client=own) as client:
-        yield _opened(client, ledger)
+    async with AsyncClient() as own, client_of(base_url, MemoryLedger(), http_client=own) as client:
+        yield _opened(client)
 
 
 @asynccontextmanager
@@ -83,25 +80,21 @@ async def relay(base_url: str) -> AsyncIterator[Opened]:
     """The fast transport alone: a stream's bytes as they come, nothing parsed, as a gateway could pass them on."""
     from pingpong import SystemClock
 
-    registry = Registry(allow=("pingpong-aiohttp",))
-    record = registry.record("transports", "aiohttp")
-    factory = registry.resolve("transports", record.name, record.factory)
     clock = SystemClock()
-    transport = factory(TransportContext(clock=clock, seed=1, options={}, cards=(), drivers=lambda: ()))
     headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
     request = WireRequest("POST", "/chat/completions", headers, json.dumps(STREAM).encode())
 
-    async def stream() -> bytes:
-        answer = await transport.open(base_url, request, clock.monotonic_s() + 60.0)
-        pieces = []
-        while piece := await answer.read():
-            pieces.append(piece)
-        return b"".join(pieces)
+    async with client_of(base_url, MemoryLedger(), name="aiohttp") as client:
+        transport = client.models.target(MODELS[0]).transport
 
-    try:
+        async def stream() -> bytes:
+            answer = await transport.open(base_url, request, clock.monotonic_s() + 60.0)
+            pieces = []
+            while piece := await answer.read():
+                pieces.append(piece)
+            return b"".join(pieces)
+
         yield Opened(stream=stream, told=_told_by_bytes)
-    finally:
-        await transport.aclose()
 
 
 def _told_by_bytes(body: bytes) -> Answer:
