@@ -146,8 +146,8 @@ def content_from_parts(parts: tuple[Part, ...]) -> str | list[dict[str, Any]]:
     Raises:
         UnsupportedParameter, UnsupportedCapability, InvalidRequestError: As `block_from_part`.
     """
-    if len(parts) == 1 and isinstance(parts[0], Text) and not fields_from_opaque(parts[0].opaque):
-        return parts[0].text
+    if len(parts) == 1 and isinstance(text := parts[0], Text) and (text.opaque is None or not fields_from_opaque(text.opaque)):
+        return text.text
     return [block_from_part(part) for part in parts if not (isinstance(part, Text) and not part.text)]
 
 

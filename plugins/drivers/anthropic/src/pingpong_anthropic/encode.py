@@ -113,7 +113,7 @@ def _system_and_messages(request: Request, card: Card) -> tuple[Any, list[dict[s
         if role is Role.system:
             next_role = turns[i + 1][0] if i + 1 < len(turns) else Role.assistant
             role, parts = _placed_system(parts, card, wire, next_role)
-        kept = tuple(p for p in parts if not (isinstance(p, Reasoning) and not fields_from_opaque(p.opaque)))
+        kept = tuple([p for p in parts if not isinstance(p, Reasoning) or fields_from_opaque(p.opaque)])
         # An empty turn says nothing and the API refuses it; turns of one role that then meet are joined by the API.
         if content := content_from_parts(kept):
             wire.append({"role": "user" if role is Role.tool else role.value, "content": content})

@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 from pingpong import MalformedResponse, Opaque, Response, UnsupportedCapability
+from pingpong_wire import attachment
 
 from pingpong_anthropic.blocks import block_from_part, parts_from_content
 from pingpong_anthropic.usage import finish_reason_from_wire, stop_reason_from, usage_from_wire, usage_rest, wire_from_usage
-from pingpong_anthropic.wire import PROVIDER, WireError, fields_from_opaque, opaque_from_fields
+from pingpong_anthropic.wire import PROVIDER, WireError, fields_from_opaque
 
-_TOLD = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
+_TOLD = frozenset({"id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"})
 
 
 def malformed(what: object, **context: Any) -> MalformedResponse:
@@ -41,8 +42,7 @@ def opaque_from_rest(rest: Mapping[str, Any], usage: object) -> Opaque | None:
     """`Response.opaque`."""
     kept = usage_rest(usage)
     # A stream tells these fields in another order than a whole message does.
-    fields = msgspec.to_builtins({**rest, "usage": kept or None}, order="sorted")
-    return opaque_from_fields(fields)
+    return attachment(PROVIDER, msgspec.to_builtins({**rest, "usage": kept} if kept else rest, order="sorted"))
 
 
 def response_from_message(message: Mapping[str, Any], request_id: str | None, raw: bytes) -> Response:

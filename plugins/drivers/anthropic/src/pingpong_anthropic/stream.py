@@ -8,7 +8,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/streaming
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from attrs import define, evolve, field
@@ -25,13 +25,13 @@ from pingpong import (
     TextDelta,
     ToolCallDelta,
 )
-from pingpong_wire import partial_answer
+from pingpong_wire import object_from_json, partial_answer
 
 from pingpong_anthropic.blocks import part_from_block
 from pingpong_anthropic.errors import error_from_body
 from pingpong_anthropic.responses import malformed, opaque_from_rest, rest_of_message, text_or_none
 from pingpong_anthropic.usage import finish_reason_from_wire, usage_from_wire
-from pingpong_anthropic.wire import PROVIDER, WireError, input_from_arguments, object_from_json, text_field
+from pingpong_anthropic.wire import PROVIDER, WireError, input_from_arguments, text_field
 
 Fields = Mapping[str, Any]
 
@@ -45,6 +45,14 @@ class _Block:
     position: int
     fields: dict[str, Any]
     pieces: list[str] = field(factory=list)
+
+    def more(self, kind: str, delta: Fields) -> str:
+        """The text of a delta of this kind, kept. Raises `WireError` where the block is of another."""
+        if self.fields["type"] != kind:
+            raise WireError(f"a {kind}_delta came for a block of another type")
+        text = text_field(delta, kind)
+        self.pieces.append(text)
+        return text
 
     def part(self) -> Part:
         """The part that the block is so far."""
@@ -78,13 +86,12 @@ class MessageReader:
             usage = evolve(usage, is_estimated=True)
         return partial_answer(told, usage)
 
-    def take(self, event: SseEvent) -> Iterator[Event]:
+    def take(self, event: SseEvent) -> Sequence[Event]:
         """What one event tells; an error event is raised as its error."""
         try:
-            fields = object_from_json(event.data, "the data of an event")
+            fields = object_from_json(event.data, _event_fault)
             handler = _HANDLERS.get(text_or_none(fields.get("type")) or event.name)
-            if handler is not None:
-                yield from handler(self, fields)
+            return () if handler is None else handler(self, fields)
         except WireError as exc:
             raise malformed(exc) from exc
 
@@ -98,7 +105,7 @@ class MessageReader:
     def _on_error(self, fields: Fields) -> NoReturn:
         raise error_from_body(fields, 200, self._headers)
 
-    def _on_start(self, fields: Fields) -> Iterator[Event]:
+    def _on_start(self, fields: Fields) -> Sequence[Event]:
         message = fields.get("message")
         if self._is_started or not isinstance(message, dict):
             raise WireError("message_start came twice, or without its message")
@@ -106,14 +113,14 @@ class MessageReader:
         self._rest.update(rest_of_message(message))
         self._merge_usage(message.get("usage"))
         model, response_id = text_or_none(message.get("model")) or "", text_or_none(message.get("id"))
-        yield StreamStart(PROVIDER, model, response_id, self.request_id)
+        return (StreamStart(PROVIDER, model, response_id, self.request_id),)
 
     def _merge_usage(self, usage: object) -> None:
         # Counts are cumulative, so the last one stands; a null says nothing, but for the one that is always told.
         if isinstance(usage, dict):
             self._usage.update({n: v for n, v in usage.items() if v is not None or n == "output_tokens"})
 
-    def _on_block_start(self, fields: Fields) -> Iterator[Event]:
+    def _on_block_start(self, fields: Fields) -> Sequence[Event]:
         index, block = fields.get("index"), fields.get("content_block")
         if not self._is_started or not isinstance(index, int) or not isinstance(block, dict) or index in self._open:
             raise WireError("content_block_start came before message_start or twice, or lacks its index or block")
@@ -121,35 +128,33 @@ class MessageReader:
         state = self._open[index] = _Block(self._n_parts, {**_UNSAID.get(text_or_none(block.get("type")) or "", {}), **block})
         state.part()  # a block that is no part fails where it starts
         self._n_parts += 1
-        kind = block["type"]
-        if kind in ("text", "thinking"):
-            yield from _text_delta(state, kind, state.fields[kind])
+        if block["type"] == "text":
+            return _told(state, TextDelta, state.fields["text"])
+        return _told(state, ReasoningDelta, state.fields["thinking"]) if block["type"] == "thinking" else ()
 
-    def _on_delta(self, fields: Fields) -> Iterator[Event]:
+    def _on_delta(self, fields: Fields) -> Sequence[Event]:
         state, delta = self._open.get(fields.get("index", -1)), fields.get("delta")
         if state is None or not isinstance(delta, dict):
             raise WireError("content_block_delta belongs to no open block, or lacks its delta")
         block, kind = state.fields, delta.get("type")
-        if kind in ("text_delta", "thinking_delta"):
-            name = kind.removesuffix("_delta")
-            if block["type"] != name:
-                raise WireError(f"a {kind} came for a block of another type")
-            text = text_field(delta, name)
-            state.pieces.append(text)
-            yield from _text_delta(state, name, text)
-        elif kind == "input_json_delta":
+        if kind == "text_delta":
+            return _told(state, TextDelta, state.more("text", delta))
+        if kind == "thinking_delta":
+            return _told(state, ReasoningDelta, state.more("thinking", delta))
+        if kind == "input_json_delta":
             fragment = text_field(delta, "partial_json")
             state.pieces.append(fragment)
             if fragment and block["type"] == "tool_use":
-                yield ToolCallDelta(state.position, block["id"], block["name"], fragment)
+                return (ToolCallDelta(state.position, block["id"], block["name"], fragment),)
         elif kind == "signature_delta":
             block["signature"] = text_field(delta, "signature")
         elif kind == "citations_delta":
             block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
         elif kind == "compaction_delta":
             block.update({n: v for n, v in delta.items() if n != "type"})
+        return ()
 
-    def _on_block_stop(self, fields: Fields) -> Iterator[Event]:
+    def _on_block_stop(self, fields: Fields) -> Sequence[Event]:
         state = self._open.pop(fields.get("index", -1), None)
         if state is None:
             raise WireError("content_block_stop belongs to no open block")
@@ -157,9 +162,9 @@ class MessageReader:
         late = fields.get("content_block")
         if isinstance(late, dict):
             state.fields.update(late)
-        yield PartEnd(state.position, state.part())
+        return (PartEnd(state.position, state.part()),)
 
-    def _on_message_delta(self, fields: Fields) -> tuple[Event, ...]:
+    def _on_message_delta(self, fields: Fields) -> Sequence[Event]:
         delta = fields.get("delta")
         if not self._is_started or not isinstance(delta, dict):
             raise WireError("message_delta came before message_start, or lacks its delta")
@@ -170,27 +175,30 @@ class MessageReader:
         self._is_usage_final = True
         return ()
 
-    def _on_stop(self, fields: Fields) -> Iterator[Event]:
+    def _on_stop(self, fields: Fields) -> Sequence[Event]:
         if not self._is_started:
             raise WireError("message_stop came before message_start")
-        for state in sorted(self._open.values(), key=lambda s: s.position):
-            yield PartEnd(state.position, state.part())
+        ends: list[Event] = [PartEnd(s.position, s.part()) for s in sorted(self._open.values(), key=lambda s: s.position)]
         stop_reason = text_or_none(self._end.get("stop_reason"))
-        yield StreamEnd(
+        end = StreamEnd(
             finish_reason_from_wire(stop_reason),
             stop_reason,
             text_or_none(self._end.get("stop_sequence")),
             usage_from_wire(self._usage),
             opaque_from_rest(self._rest, self._usage),
         )
+        return [*ends, end]
 
 
-def _text_delta(state: _Block, kind: str, text: str) -> Iterator[Event]:
-    if text:
-        yield (TextDelta if kind == "text" else ReasoningDelta)(state.position, text)
+def _told(state: _Block, kind: type[TextDelta | ReasoningDelta], text: str) -> Sequence[Event]:
+    return (kind(state.position, text),) if text else ()
 
 
-_HANDLERS: Mapping[str, Callable[[MessageReader, Fields], Iterable[Event]]] = {
+def _event_fault(fault: str) -> WireError:
+    return WireError(f"the data of an event {fault}")
+
+
+_HANDLERS: Mapping[str, Callable[[MessageReader, Fields], Sequence[Event]]] = {
     "message_start": MessageReader._on_start,
     "content_block_start": MessageReader._on_block_start,
     "content_block_delta": MessageReader._on_delta,

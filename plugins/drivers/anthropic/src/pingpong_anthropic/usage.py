@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import FinishReason, Usage
-from pingpong_wire import count, count_or_zero, usage_or_none
+from pingpong_wire import count, count_or_zero, counts_or_zero, usage_or_none
 
 _COUNTED = frozenset(
     {
@@ -81,7 +81,7 @@ def usage_from_wire(fields: object) -> Usage | None:
 
 def _usage(fields: Mapping[str, Any]) -> Usage:
     split = _table(fields, "cache_creation")
-    short, long = count_or_zero(split, "ephemeral_5m_input_tokens"), count_or_zero(split, "ephemeral_1h_input_tokens")
+    short, long = counts_or_zero(split, ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"))
     # A stream repeats the sum of cache writes at its end, and their split only at its start: the sum wins.
     is_summed = fields.get("cache_creation_input_tokens") is not None
     total = count(fields, "cache_creation_input_tokens") if is_summed else short + long
@@ -97,7 +97,7 @@ def _usage(fields: Mapping[str, Any]) -> Usage:
         cache_write_1h_tokens=long,
         visible_output_tokens=output - thinking,
         reasoning_tokens=thinking,
-        other_units={**units, **_units_beside(fields)},
+        other_units={**units, **_units_beside(fields)} if "iterations" in fields else units,
     )
 
 
