@@ -66,7 +66,7 @@ async def test_send_gives_the_whole_answer(serve: Any, opened: Any) -> None:
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     assert (lines[0], body) == (b"post /v1/messages?beta=true http/1.1", b'{"a":1}')
-    assert {b"x-api-key: sk-secret", b"content-length: 7", b"accept-encoding: gzip"} <= set(lines)
+    assert {b"x-api-key: sk-secret", b"content-length: 7", b"accept-encoding: gzip, zstd"} <= set(lines)
 
 
 async def test_open_gives_the_head_before_the_body(serve: Any, opened: Any) -> None:

@@ -17,6 +17,7 @@ _NAMES = {
     "_errors": "AllFailed AnswerRejected AuthenticationError BudgetExceeded CannotFit ConfigError ConflictError ConnectionFailed ContentPolicyError ContextLengthExceeded DeadlineExceeded InvalidRequestError LimitError MalformedResponse MissingCredential NeedsClarification NoRoute NotFoundError Overloaded PermissionDenied PingPongError PluginError ProviderError ProviderTimeout QuotaExhausted RateLimited RequestCancelled ResponseTooLarge ServerError StreamTruncated StructuredOutputTruncated UnknownModelError UnsupportedCapability UnsupportedParameter",
     "_events": "ContentEvent Event PartEnd ReasoningDelta StreamEnd StreamError StreamStart TextDelta ToolCallDelta events_from_response response_from_events",
     "_framing": "MAX_EVENT_BYTES NdjsonParser SseEvent SseParser",
+    "_http": "BodyDecoder TransportOptions Trouble headers_in headers_out tls_context waiting where_of",
     "_json": "from_json to_json",
     "_messages": "Audio File Image Message Opaque Part Reasoning Role Text ToolCall ToolCallResponse assistant system text_of tool_result user",
     "_models": "TransportContext",
@@ -28,7 +29,7 @@ _NAMES = {
     "_responses": "EmbedResponse FinishReason Response TOKEN_CLASSES TokenCount Usage",
     "_retries": "FullJitter",
     "_sync": "ask",
-    "_transport": "HttpxTransport SystemClock TransportOptions",
+    "_transport": "HttpxTransport SystemClock",
     "_wire": "Transport WireRequest WireResponse WireStream params_from_path target_from_template",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -81,6 +81,14 @@ from pingpong._framing import MAX_EVENT_BYTES as MAX_EVENT_BYTES
 from pingpong._framing import NdjsonParser as NdjsonParser
 from pingpong._framing import SseEvent as SseEvent
 from pingpong._framing import SseParser as SseParser
+from pingpong._http import BodyDecoder as BodyDecoder
+from pingpong._http import TransportOptions as TransportOptions
+from pingpong._http import Trouble as Trouble
+from pingpong._http import headers_in as headers_in
+from pingpong._http import headers_out as headers_out
+from pingpong._http import tls_context as tls_context
+from pingpong._http import waiting as waiting
+from pingpong._http import where_of as where_of
 from pingpong._json import from_json as from_json
 from pingpong._json import to_json as to_json
 from pingpong._messages import Audio as Audio
@@ -164,7 +172,6 @@ from pingpong._retries import FullJitter as FullJitter
 from pingpong._sync import ask as ask
 from pingpong._transport import HttpxTransport as HttpxTransport
 from pingpong._transport import SystemClock as SystemClock
-from pingpong._transport import TransportOptions as TransportOptions
 from pingpong._wire import Transport as Transport
 from pingpong._wire import WireRequest as WireRequest
 from pingpong._wire import WireResponse as WireResponse

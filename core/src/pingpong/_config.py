@@ -48,7 +48,7 @@ class Config:
         simulate: True for the simulator, False for never; None simulates when no key is found.
         validators, truncator: As in `Request`.
         drivers, routers, fusers, middleware: One table per plugin, checked against its options.
-        transport: Options of the HTTP transport.
+        transport: `TransportOptions`, which HTTP transport among them.
         simulator: Options of the simulator.
         path: The file it was read from, "" for none.
     """
@@ -124,6 +124,8 @@ def find_config(env: Mapping[str, str], folder: Path) -> Config:
             changes[name] = _value(name, text)
     if models := env.get("PINGPONG_MODELS"):
         changes["models"] = tuple(m.strip() for m in models.split(",") if m.strip())
+    if transport := env.get("PINGPONG_TRANSPORT"):
+        changes["transport"] = {**config.transport, "name": transport}
     return evolve(config, **changes)
 
 

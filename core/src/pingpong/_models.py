@@ -14,18 +14,31 @@ from pingpong._clock import Clock
 from pingpong._drivers import Driver, DriverRecord
 from pingpong._endpoints import Target
 from pingpong._errors import ConfigError, InvalidRequestError, PingPongError, PluginError, UnknownModelError, blamed
+from pingpong._http import TransportOptions
 from pingpong._json import from_json
 from pingpong._outcomes import State
 from pingpong._plugins import Plugins
+from pingpong._policies import TransportRecord
 from pingpong._wire import Transport
+
+# The one plugin that is taken without being named: what else is installed never decides who sends.
+_FASTEST = "aiohttp"
 
 
 @frozen(kw_only=True)
 class TransportContext:
-    """What a transport's factory is given. `drivers` gives every driver, made on first use."""
+    """
+    What a transport's factory is given.
+
+    Attributes:
+        transport: What `[transport]` says.
+        options: For the simulator, its own table.
+        drivers: Gives every driver, made on first use.
+    """
 
     clock: Clock
     seed: int
+    transport: TransportOptions
     options: Mapping[str, Any]
     cards: tuple[Card, ...]
     drivers: Callable[[], tuple[Driver, ...]]
@@ -153,29 +166,52 @@ class Models:
         if self.given is not None:
             return self.given
         if self._opened is None:
-            self._opened = self._simulator() if self.is_simulated else self._httpx_transport()
+            from pingpong._transport import HttpxTransport
+
+            options = self._transport_options()
+            record = self._chosen(options.name)
+            try:
+                self._opened = self._made(record, options) if record else None
+            except PingPongError as error:
+                if options.name is not None or self.is_simulated:
+                    raise
+                self.problems.append(error)
+            self._opened = self._opened or HttpxTransport(self.http_client, clock=self.plugins.clock, options=options)
         return self._opened
 
-    def _simulator(self) -> Transport:
+    def _chosen(self, name: str | None) -> TransportRecord | None:
+        """The transport plugin to use, None for httpx. Raises `ConfigError` where the named one cannot be used here."""
+        from pingpong._transport import backend_running
+
+        records: Mapping[str, TransportRecord] = self._records("transports")
+        if self.is_simulated:
+            return next(r for r in records.values() if r.is_simulator)
+        if self.http_client is not None or name == "httpx":
+            return None
+        backend = backend_running()
+        if name is None:
+            fastest = records.get(_FASTEST)
+            return fastest if fastest is not None and backend in fastest.backends else None
+        record: TransportRecord = self.plugins.registry.record("transports", name)
+        if record.is_simulator or backend not in record.backends:
+            fix = "set simulate = true instead" if record.is_simulator else "leave name out, or name httpx"
+            where = self.plugins.config.path or "configuration"
+            raise ConfigError(f"{where}: [transport]: {name} sends nothing on {backend or 'no event loop'}; {fix}.")
+        return record
+
+    def _made(self, record: TransportRecord, options: TransportOptions) -> Transport:
         plugins = self.plugins
-        record = next(r for r in self._records("transports").values() if r.is_simulator)
         factory = plugins.registry.resolve("transports", record.name, record.factory)
         context = TransportContext(
-            clock=plugins.clock, seed=self.seed, options=plugins.config.simulator, cards=self.cards, drivers=self.drivers
-        )
+            clock=plugins.clock, seed=self.seed, transport=options, options=plugins.config.simulator, cards=self.cards,
+            drivers=self.drivers,
+        )  # fmt: skip
         with blamed(f"The transport {record.name!r}"):
-            simulator: Transport = factory(context)
-        return simulator
+            transport: Transport = factory(context)
+        return transport
 
-    def _transport_options(self) -> Any:
-        from pingpong._transport import TransportOptions
-
+    def _transport_options(self) -> TransportOptions:
         return self.plugins.config.options(TransportOptions, "transport", self.plugins.config.transport)
-
-    def _httpx_transport(self) -> Transport:
-        from pingpong._transport import HttpxTransport
-
-        return HttpxTransport(self.http_client, clock=self.plugins.clock, options=self._transport_options())
 
     async def aclose(self) -> None:
         """Close the transport that was opened here."""

@@ -162,7 +162,7 @@ class TransportRecord:
 
     Attributes:
         is_simulator: It answers by itself; used only when no credential is found or when it is named.
-        backends: Event loops it runs on.
+        backends: Event loops it runs on; naming it on another is a `ConfigError` before anything is sent.
     """
 
     name: str

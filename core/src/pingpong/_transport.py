@@ -7,23 +7,21 @@ used here but what the two share (adr/0005).
 
 from __future__ import annotations
 
-import ssl
 import sys
 import time
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import anyio
-from attrs import define, field, frozen
-from attrs.validators import ge, gt
+from attrs import define
 
 from pingpong import _errors as errors
 from pingpong._clock import Clock
+from pingpong._http import BodyDecoder, TransportOptions, Trouble, headers_in, headers_out, tls_context, waiting, where_of
 from pingpong._wire import WireRequest, WireResponse
 
 if TYPE_CHECKING:
@@ -34,9 +32,6 @@ _KEEPALIVE_S = 20.0
 
 # The most that closing may hold up a cancelled task.
 _CLOSE_TIMEOUT_S = 2.0
-
-# Providers send about 30 headers and 3 kB; h11 itself stops at 100 kB of head.
-_MAX_HEADERS, _MAX_HEADER_BYTES = 256, 64 * 1024
 
 # What one socket read can hold: httpcore reads 64 KiB, and a chunk takes a byte at least.
 _MAX_BUFFERED_CHUNKS = 64 * 1024
@@ -64,44 +59,15 @@ class SystemClock:
         with anyio.CancelScope(deadline=anyio.current_time() + at_s - time.monotonic()) as scope:
             yield
         if scope.cancelled_caught:
-            raise errors.DeadlineExceeded("The request's time is used up; raise timeout_s or ask for less.")
+            raise Trouble.late.error()
 
 
-@frozen(kw_only=True)
-class TransportOptions:
-    """
-    How the transport connects. Proxy and certificates are taken from here alone, never from the environment.
-
-    Attributes:
-        proxy: URL of an HTTP proxy; only for a client of our own.
-        verify: Whether to check certificates, or the path of a CA bundle, or a context; only for a client of our own.
-        connect_timeout_s: For name and TCP, and again for TLS, > 0.
-        idle_timeout_s: The longest silence in a streamed answer, > 0. A plain answer is silent while the model thinks,
-            so only the deadline bounds it.
-        max_response_bytes: Cap on a body as decoded, > 0.
-        max_connections: Calls and open streams at a time, >= 1; further ones wait. Not more than a host's client allows
-            (100 by default), or its pool loses connections to cancelled calls (adr/0005).
-    """
-
-    proxy: str | None = field(default=None, repr=False)
-    verify: bool | str | ssl.SSLContext = True
-    connect_timeout_s: float = field(default=5.0, validator=gt(0))
-    idle_timeout_s: float = field(default=60.0, validator=gt(0))
-    max_response_bytes: int = field(default=64 * 1024 * 1024, validator=gt(0))
-    max_connections: int = field(default=100, validator=ge(1))
-
-
-@lru_cache(maxsize=8)
-def _ssl_context(verify: bool | str) -> ssl.SSLContext:
-    """One context for all transports: loading the certificates takes 20 ms."""
-    import httpx
-
-    if not isinstance(verify, str):
-        return httpx.create_ssl_context(verify=verify, trust_env=False)
+def backend_running() -> str:
+    """The event loop that runs here, `asyncio` or `trio`, "" for none."""
     try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as exc:
-        raise errors.ConfigError(f"verify: {verify} cannot be read as a CA bundle; name a PEM file.") from exc
+        return anyio.get_cancelled_exc_class().__module__.partition(".")[0]
+    except RuntimeError:
+        return ""
 
 
 def _own_client(options: TransportOptions) -> AsyncClient:
@@ -109,14 +75,14 @@ def _own_client(options: TransportOptions) -> AsyncClient:
 
     import httpx
 
-    verify = options.verify if isinstance(options.verify, ssl.SSLContext) else _ssl_context(options.verify)
     # A call cancelled in the queue of httpcore 1.0.9's pool costs the pool a connection; so we queue outside (adr/0005).
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEEPALIVE_S)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    verify = tls_context(options)
     try:
         return httpx.AsyncClient(trust_env=False, verify=verify, proxy=options.proxy, limits=limits, cookies=no_cookies)
     except (ValueError, ImportError, httpx.InvalidURL):
-        raise errors.ConfigError("proxy: not the URL of a proxy that httpx can use; write http://host:port.") from None
+        raise Trouble.proxy.error("httpx") from None
 
 
 def _library_of(client: AsyncClient) -> ModuleType:
@@ -160,64 +126,34 @@ class _TlsGuard:
                 await self._tcp.aclose()
 
 
-@contextmanager
-def _errors_mapped(lib: ModuleType, url: Any) -> Iterator[None]:
-    """The HTTP library's errors as ours. Host and port are all that a message says of the address."""
-    try:
-        yield
-    except (lib.LocalProtocolError, lib.UnsupportedProtocol, lib.InvalidURL, UnicodeEncodeError):
-        # Their text may repeat a header, and so a key; it goes no further.
-        raise errors.InvalidRequestError("The request cannot be sent: base_url or a header is not valid in HTTP.") from None
-    except (lib.HTTPError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
-        where = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
-        if isinstance(exc, lib.ReadTimeout | lib.WriteTimeout):
-            raise errors.ProviderTimeout(f"{where} was silent for longer than idle_timeout_s.") from exc
+class _Library:
+    """What is used of httpx or httpx2: a class, its errors, and addresses, parsed once: that takes it a tenth of a call."""
+
+    def __init__(self, lib: Any) -> None:
+        self.body = type("_AsyncBody", (_Body, lib.AsyncByteStream), {})
+        self.url = lru_cache(maxsize=1024)(lib.URL)
+        broken = (anyio.BrokenResourceError, anyio.ClosedResourceError)
+        self.failures = (lib.HTTPError, lib.InvalidURL, UnicodeEncodeError, OSError, *broken)
+        self._unsendable = (lib.LocalProtocolError, lib.UnsupportedProtocol, lib.InvalidURL, UnicodeEncodeError)
+        self._connect_error = lib.ConnectError
+
+    def raise_mapped(self, exc: Exception, where: str) -> NoReturn:
+        """One of `failures` as an error of ours. Host and port are all that a message says of the address."""
+        if isinstance(exc, self._unsendable):
+            # Its text may repeat a header, and so a key; it goes no further.
+            raise Trouble.unsendable.error() from None
         # Only these texts are the system's; others may quote what the server sent.
-        reason = str(exc) if isinstance(exc, lib.ConnectError) else type(exc).__name__
-        raise errors.ConnectionFailed(f"The connection to {where} failed: {reason}. Check network, base_url and proxy.") from exc
-
-
-def _headers_from(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Lower-case names; values of a repeated name are joined by a comma, as RFC 9110 §5.3 allows."""
-    if len(raw) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > _MAX_HEADER_BYTES:
-        raise errors.ResponseTooLarge(f"The answer has more than {_MAX_HEADERS} headers or {_MAX_HEADER_BYTES} bytes of them.")
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-class _Decoder:
-    """Undoes gzip and counts; never holds more than the cap, whatever a small chunk would swell to."""
-
-    def __init__(self, encoding: str, max_bytes: int) -> None:
-        if encoding not in ("", "identity", "gzip", "x-gzip"):
-            raise errors.MalformedResponse("The answer has a content-encoding that was not asked for.")
-        self._gunzip = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding.endswith("gzip") else None
-        self._left_bytes = max_bytes
-        self.is_whole = True
-
-    def feed(self, raw: bytes) -> bytes:
-        if self._gunzip is not None:
-            try:
-                raw = self._gunzip.decompress(raw, self._left_bytes + 1)
-            except zlib.error as exc:
-                raise errors.MalformedResponse("The answer is not the gzip that its headers say.") from exc
-            self.is_whole = self._gunzip.eof
-        self._left_bytes -= len(raw)
-        if self._left_bytes < 0:
-            raise errors.ResponseTooLarge("The answer is larger than max_response_bytes.")
-        return raw
+        reason = str(exc) if isinstance(exc, self._connect_error) else type(exc).__name__
+        raise Trouble.failed.error(where, reason) from exc
 
 
 @define(eq=False)
 class _HttpxStream:
     """A `WireStream`; it holds one of the transport's slots until its body ends or it is closed."""
 
-    _slots: anyio.Semaphore
-    _errors_mapped: Callable[[], AbstractContextManager[None]]
-    _deadline: Callable[[], AbstractContextManager[None]]
+    _transport: HttpxTransport
+    where: str
+    _deadline_s: float
     _state: Literal["open", "ended", "closed"] = "open"
     _response: Any = None
     _chunks: Any = None
@@ -225,19 +161,19 @@ class _HttpxStream:
     status: int = 0
     headers: Mapping[str, str] = {}
 
-    def take_head(self, response: Any, max_response_bytes: int) -> None:
+    def take_head(self, response: Any, options: TransportOptions) -> None:
         """Begin the body; from here on there is a connection to close."""
         self._response, self.status = response, response.status_code
         # A mock's answer may come read and decoded; httpx gives its raw bytes to nobody then.
         is_read = response.is_stream_consumed
-        self._chunks = aiter(_Body(response.content)) if is_read else response.aiter_raw()
-        self.headers = _headers_from(response.headers.raw)
-        encoding = "" if is_read else self.headers.get("content-encoding", "").lower()
-        self._decoder = _Decoder(encoding, max_response_bytes)
+        self._chunks = aiter(_Body(response.content)) if is_read else aiter(response.stream)
+        self.headers = headers_in(response.headers.raw, options.max_header_bytes)
+        encoding = "" if is_read else self.headers.get("content-encoding", "")
+        self._decoder = BodyDecoder(encoding, options.max_response_bytes)
 
     async def read(self) -> bytes:
         try:
-            with self._deadline():
+            with self._transport.waiting(self._deadline_s, self.where):
                 return await self.next_bytes()
         except BaseException:
             await self.aclose()
@@ -245,22 +181,27 @@ class _HttpxStream:
 
     async def next_bytes(self) -> bytes:
         """`read` without a deadline of its own."""
+        library = self._transport.library
         while self._state == "open":
-            with self._errors_mapped():
+            try:
                 raw = await anext(self._chunks, None)
+                if raw is None:
+                    await self._response.aclose()
+            except library.failures as exc:
+                library.raise_mapped(exc, self.where)
             if raw is None:
                 self._let_go("ended")
                 if not self._decoder.is_whole:
-                    raise errors.ConnectionFailed("The connection ended before the compressed answer did.")
+                    raise Trouble.cut.error()
             elif data := self._decoder.feed(raw):
                 return bytes(data)
         if self._state == "closed":
-            raise errors.InvalidRequestError("The stream is closed; read it before closing it.")
+            raise Trouble.left.error()
         return b""
 
     def _let_go(self, state: Literal["ended", "closed"]) -> None:
         self._state = state
-        self._slots.release()
+        self._transport.slots.release()
 
     async def aclose(self) -> None:
         if self._state != "open":
@@ -279,7 +220,7 @@ class _HttpxStream:
 
         Closing the outermost one would leave the inner ones to the garbage collector, which trio reports.
         """
-        with anyio.CancelScope() as scope, suppress(StopAsyncIteration, errors.PingPongError), self._errors_mapped():
+        with anyio.CancelScope() as scope, suppress(StopAsyncIteration, *self._transport.library.failures):
             scope.cancel()
             for _ in range(_MAX_BUFFERED_CHUNKS):
                 await anext(self._chunks)
@@ -297,19 +238,23 @@ class HttpxTransport:
         self._clock = clock
         self._is_host_owned = client is not None
         self._is_closed = False
-        self._slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
+        self.slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
         self._client: Any = None
         if client is not None:
             self._adopt(client)
 
     def _adopt(self, client: AsyncClient) -> None:
-        self._client, self._library = client, _library_of(client)
-        self._body_type = type("_AsyncBody", (_Body, self._library.AsyncByteStream), {})
+        self._client, self.library = client, _Library(_library_of(client))
+
+    def waiting(self, deadline_s: float, where: str) -> AbstractContextManager[None]:
+        """For a stream's wait."""
+        return waiting(self._clock, deadline_s, self._options.idle_timeout_s, where)
 
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The whole answer, whatever its status; silence is bounded by the deadline alone."""
         with self._clock.deadline(deadline_s):
-            stream = await self._open(base_url, request, deadline_s, encoding="gzip", idle_timeout_s=None)
+            await self.slots.acquire()
+            stream = await self._open(base_url, request, deadline_s, is_stream=False)
             try:
                 pieces = []
                 while piece := await stream.next_bytes():
@@ -320,36 +265,37 @@ class HttpxTransport:
         return WireResponse(stream.status, stream.headers, b"".join(pieces))
 
     async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> _HttpxStream:
-        """The answer's head. No compression is asked for: proxies hold a compressed stream back."""
-        idle_timeout_s = self._options.idle_timeout_s
+        """The answer's head."""
+        bounded = self.waiting(deadline_s, where_of(base_url))
         with self._clock.deadline(deadline_s):
-            return await self._open(base_url, request, deadline_s, encoding="identity", idle_timeout_s=idle_timeout_s)
+            await self.slots.acquire()
+        with bounded:
+            return await self._open(base_url, request, deadline_s, is_stream=True)
 
-    async def _open(
-        self, base_url: str, request: WireRequest, deadline_s: float, *, encoding: str, idle_timeout_s: float | None
-    ) -> _HttpxStream:
-        if self._client is None and not self._is_closed:
-            self._adopt(_own_client(self._options))
-        if self._is_closed or self._client.is_closed:
-            raise errors.InvalidRequestError("The transport, or the HTTP client it was given, is closed; open a new one.")
-        timeout = {"connect": self._options.connect_timeout_s, "read": idle_timeout_s, "write": idle_timeout_s, "pool": None}
-        tracing = {"trace": _TlsGuard()} if base_url.startswith("https:") else {}
-        with _errors_mapped(self._library, None):
-            outgoing = self._client.build_request(
-                request.method,
-                base_url + request.target,
-                content=request.body,
-                headers={**request.headers, "accept-encoding": encoding},
-                extensions={"timeout": timeout, **tracing},
-            )
-        outgoing.stream = self._body_type(request.body)
-        mapped = partial(_errors_mapped, self._library, outgoing.url)
-        await self._slots.acquire()
-        stream = _HttpxStream(self._slots, mapped, partial(self._clock.deadline, deadline_s))
+    async def _open(self, base_url: str, request: WireRequest, deadline_s: float, *, is_stream: bool) -> _HttpxStream:
+        """The answer's head, in a slot that was taken for it."""
+        stream = _HttpxStream(self, "", deadline_s)
         try:
-            with mapped():
+            if self._client is None and not self._is_closed:
+                self._adopt(_own_client(self._options))
+            if self._is_closed or self._client.is_closed:
+                raise Trouble.closed.error()
+            stream.where = where_of(base_url)
+            timeout = {"connect": self._options.connect_timeout_s, "read": None, "write": None, "pool": None}
+            tracing = {"trace": _TlsGuard()} if base_url.startswith("https:") else {}
+            try:
+                outgoing = self._client.build_request(
+                    request.method,
+                    self.library.url(base_url + request.target),
+                    content=request.body,
+                    headers=headers_out(request.headers, is_stream=is_stream),
+                    extensions={"timeout": timeout, **tracing},
+                )
+                outgoing.stream = self.library.body(request.body)
                 response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-            stream.take_head(response, self._options.max_response_bytes)
+            except self.library.failures as exc:
+                self.library.raise_mapped(exc, stream.where)
+            stream.take_head(response, self._options)
         except BaseException:
             await stream.aclose()
             raise
