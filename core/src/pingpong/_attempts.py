@@ -308,6 +308,9 @@ class Trip:
         told = self.response or (error.partial if error else None)
         usage = self._usage(told)
         failed: Literal["failed", "refused"] = "failed" if self.is_sent else "refused"
+        response_id, provider_request_id = getattr(told, "response_id", None), getattr(told, "request_id", None)
+        if error is not None:
+            response_id, provider_request_id = self._masked(response_id), self._masked(provider_request_id) or error.request_id
         return Attempt(
             attempt_id=info.attempt_id, request_id=info.request_id, number=info.number, purpose=info.purpose,
             model=info.card.id, endpoint=info.endpoint, started_at=info.at,
@@ -316,8 +319,7 @@ class Trip:
             first_content_ms=None if self.content_at_s is None else (self.content_at_s - self.started_s) * 1000,
             usage=usage, cost_usd=cost_usd(usage, info.card.price) if usage else Decimal(0), held_usd=info.held_usd,
             error_kind=error.kind if error else None, error_message=str(error) if error else None,
-            response_id=self._masked(getattr(told, "response_id", None)),
-            provider_request_id=self._masked(getattr(told, "request_id", None) or (error.request_id if error else None)),
+            response_id=response_id, provider_request_id=provider_request_id,
             tenant=request.tenant, user=request.user, tags=request.tags,
             is_cached=self.is_cached, is_simulated=self.kit.is_simulated,
         )  # fmt: skip

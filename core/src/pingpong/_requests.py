@@ -259,11 +259,13 @@ def check_request(request: Request) -> None:
     """
     if not request.messages:
         raise InvalidRequestError("The request has no messages; give at least one user message.")
-    if not any(_has_content(p) for m in request.messages if m.role is not Role.system for p in m.parts):
-        raise InvalidRequestError("The prompt is empty; write what you want to ask.")
+    has_content = False
     for i, message in enumerate(request.messages):
         for part in message.parts:
             _check_part(i, message.role, part)
+            has_content = has_content or (message.role is not Role.system and _has_content(part))
+    if not has_content:
+        raise InvalidRequestError("The prompt is empty; write what you want to ask.")
 
 
 def _has_content(part: Part) -> bool:
