@@ -27,7 +27,8 @@ def make() -> click.Command:
     "--only",
     type=click.Choice(CHOICES),
     multiple=True,
-    help="Measure this beside bare httpx; may be repeated. `kernel` stands for what is measured over fakes.",
+    metavar="NAME",
+    help=f"Measure this beside bare httpx; may be repeated. `kernel` is what is measured over fakes; {', '.join(CHOICES[1:])}.",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Interleaved rounds; 9 unless --quick.")
 @click.option("--quick", "is_quick", is_flag=True, help="Run everything once and small; the figures say nothing.")

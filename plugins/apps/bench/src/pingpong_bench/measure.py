@@ -122,7 +122,6 @@ class Field:
         try:
             async with contender.open(self._base_url) as opened:
                 if (work := _work(opened, scenario)) is None:
-                    self.gaps.append(Gap(scenario.name, contender.name, f"it measures no {scenario.kind}s"))
                     return
                 answer = opened.told(await work())
             if answer != expected(scenario.words):

@@ -42,7 +42,7 @@ def page(report: Report, plot: str) -> str:
         versions=", ".join(f"{name} {version}" for name, version in report.machine.versions.items()),
         budgets=_markdown(budgets, left={0, 3}),
         burst=f"a burst of {burst.events} events that come at once",
-        paced=f"{paced.concurrency} streams at a time of {paced.events} events each, one every few milliseconds",
+        paced=f"{paced.concurrency} streams at a time of {paced.events} events each, one every {paced.interval_ms:g} ms",
         costs=_markdown(costs, left={0}),
         plot=f"\n![CPU time against bare httpx, a bar a library]({plot})\n" if plot else "",
         gaps="\nNot measured:\n\n" + "".join(f"- {line}\n" for line in reasons(report)) if reasons(report) else "",

@@ -60,6 +60,7 @@ class Scenario:
         n: Calls or streams a round, so many at a time.
         events: Events of one stream; 1 for a call.
         words: What a stream says; 0 for a call.
+        interval_ms: Between two events of a stream; 0 where they come at once.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Scenario:
     concurrency: int
     events: int = 1
     words: int = 0
+    interval_ms: float = 0.0
 
     @property
     def unit(self) -> str:
@@ -102,5 +104,6 @@ def scenarios(size: Size) -> tuple[Scenario, ...]:
         concurrency=size.paced_streams,
         events=n_events(size.paced_words),
         words=size.paced_words,
+        interval_ms=size.interval_ms,
     )
     return (*calls, burst, paced)
