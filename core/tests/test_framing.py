@@ -144,6 +144,12 @@ def test_sse_refuses_an_event_above_the_cap(line: bytes) -> None:
             SseParser(100).feed(line + ending)
 
 
+def test_sse_cap_leaves_the_byte_order_mark_out() -> None:
+    """A mark that comes in pieces counts as little as one that comes whole."""
+    for chunks in ([b"\xef\xbb\xbfdata: 1234"], [b"\xef", b"\xbb", b"\xbfdata: 1234"]):
+        assert fed(SseParser(10).feed, chunks) == []
+
+
 def test_sse_cap_is_per_event() -> None:
     """A stream longer than the cap passes as long as each event fits it."""
     assert len(SseParser(100).feed(b"data: 0123456789\n\n" * 1000)) == 1000

@@ -53,20 +53,20 @@ class SseParser:
         Raises:
             ResponseTooLarge: What is not yet whole is larger than the cap.
         """
-        if self._skip_lf and chunk:
-            self._skip_lf = False
+        if not chunk:
+            return []
+        if self._skip_lf:
             chunk = chunk.removeprefix(b"\n")
         if self._is_first:
-            chunk, self._pieces = b"".join((*self._pieces, chunk)), []
+            chunk, self._pieces, self._pieces_bytes = b"".join((*self._pieces, chunk)), [], 0
             self._is_first = len(chunk) < len(_BOM) and _BOM.startswith(chunk)
             if not self._is_first:
                 chunk = chunk.removeprefix(_BOM)
-        if b"\r" in chunk:
-            # A CR ends its line at once; the LF of a CRLF may be the next chunk's first byte.
-            self._skip_lf = chunk.endswith(b"\r")
-            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = chunk.split(b"\n")
-        rest = lines.pop()
+        # A CR ends its line at once; the LF of a CRLF may be the next chunk's first byte.
+        self._skip_lf = chunk.endswith(b"\r")
+        # Of bytes, `splitlines` knows the standard's three line ends and no other.
+        lines = chunk.splitlines()
+        rest = lines.pop() if lines and not chunk.endswith((b"\n", b"\r")) else b""
         events: list[SseEvent] = []
         if lines:
             if self._pieces:
