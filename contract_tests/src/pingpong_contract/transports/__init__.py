@@ -69,6 +69,6 @@ def for_transport(
             if broken:
                 pytest.fail(broken, pytrace=False)
             if check_id in reasons:
-                pytest.fail(f"{check_id} is left out ({reasons[check_id]}) but holds; take it off the list.")
+                pytest.fail(f"{check_id} is left out ({reasons[check_id]}) but holds; take it off the list.", pytrace=False)
 
     return TestTransport

@@ -221,7 +221,7 @@ def _storm(n_at_a_time: int) -> Check:
                         await call.body()
                 n_left -= n_at_a_time
             for n in range(_N_AFTER):
-                with anyio.move_on_after(10) as scope:
+                with anyio.move_on_after(lab.wait_s) as scope:
                     got = await lab.call(transport, server.url, is_streamed=n % 2 == 1)
                     expect(f"call {n + 1} of {_N_AFTER} after it", expected=b"onetwo", seen=got.body)
                 if scope.cancelled_caught:

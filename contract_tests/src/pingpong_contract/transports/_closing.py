@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import anyio
@@ -13,9 +12,9 @@ from pingpong_contract.transports._server import close, hang, held
 from pingpong_contract.transports._verdict import Broken, check, expect, expect_that
 
 
-async def _read_fails(stream: object, case: str, kind: type[PingPongError] = PingPongError) -> None:
+async def _read_fails(lab: Lab, stream: object, case: str, kind: type[PingPongError] = PingPongError) -> None:
     """A read must end soon, with a typed error."""
-    with anyio.move_on_after(5) as scope:
+    with anyio.move_on_after(lab.wait_s) as scope:
         try:
             piece = await stream.read()  # type: ignore[attr-defined]  # a WireStream
         except PingPongError as error:
@@ -58,7 +57,7 @@ async def read_after_close(lab: Lab) -> None:
         await stream.read()
         for _ in range(3):
             await stream.aclose()
-        await _read_fails(stream, "closed in the body", InvalidRequestError)
+        await _read_fails(lab, stream, "closed in the body", InvalidRequestError)
         await lab.still_works(transport, server.url, "after it")
 
 
@@ -70,7 +69,7 @@ async def read_after_failure(lab: Lab) -> None:
         stream = await transport.open(server.url, POST, lab.far())
         expect("first read", expected=b"one", seen=await stream.read())
         for n in range(3):
-            await _read_fails(stream, f"read {n + 1} after the cut")
+            await _read_fails(lab, stream, f"read {n + 1} after the cut")
         await stream.aclose()
 
 
@@ -103,7 +102,7 @@ async def close_open_streams(lab: Lab) -> None:
         expect("first read", expected=b"one", seen=await streams[0].read())
         await transport.aclose()
         await server.no_connection("streams open at aclose")
-        await _read_fails(streams[0], "a read after the transport's aclose")
+        await _read_fails(lab, streams[0], "a read after the transport's aclose")
         for stream in streams:
             await stream.aclose()
 
@@ -119,7 +118,7 @@ async def close_under_way(lab: Lab) -> None:
             await lab.turns()
             await transport.aclose()
             for n, call in enumerate(calls):
-                with anyio.move_on_after(5):
+                with anyio.move_on_after(lab.wait_s):
                     await call.is_over.wait()
                 case = f"call {n + 1} of 4, two of them waiting"
                 seen = repr(call.error) if call.error else "an answer" if call.result else "it hung"
@@ -131,10 +130,9 @@ async def close_under_way(lab: Lab) -> None:
 async def leaks(lab: Lab) -> None:
     """After calls that succeed, fail, are cancelled and are left, aclose leaves no socket, task, thread or connection."""
     server, hanging = lab.serve([OK]), lab.serve([FIRST_PIECE, hang])
-    tasks = asyncio.all_tasks if lab.is_asyncio else set
     for n in range(2):
         if n == 1:  # the first turn loads modules
-            before = (descriptors(), threads(), tasks())
+            before = (descriptors(), threads(), lab.tasks())
         async with lab.transport() as transport:
             async with lab.many(10, lambda n: lab.call(transport, server.url, is_streamed=n % 2 == 0)) as calls:
                 for call in calls:
@@ -148,5 +146,5 @@ async def leaks(lab: Lab) -> None:
         await server.no_connection()
         await hanging.no_connection()
         await lab.turns()
-    expect("threads and tasks more than before", expected=(set(), set()), seen=(threads() - before[1], tasks() - before[2]))
+    expect("threads and tasks more than before", expected=(set(), set()), seen=(threads() - before[1], lab.tasks() - before[2]))
     await hanging.until("no descriptor more than before", lambda: len(descriptors()) <= len(before[0]))

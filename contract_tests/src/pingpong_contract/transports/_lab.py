@@ -79,8 +79,9 @@ class LabClock:
 
 @define
 class Call:
-    """A call that runs beside the check."""
+    """A call that runs beside the check; `wait_s` as in `Server`."""
 
+    wait_s: float
     scope: anyio.CancelScope = field(factory=anyio.CancelScope)
     result: WireResponse | None = None
     error: BaseException | None = None
@@ -88,8 +89,10 @@ class Call:
 
     async def outcome(self) -> WireResponse | BaseException:
         """The answer, or what was raised; waits."""
-        await self.is_over.wait()
-        return self.result or self.error or Broken("a call", expected="an answer or an error", seen="a cancelled call")
+        with anyio.move_on_after(self.wait_s):
+            await self.is_over.wait()
+            return self.result or self.error or Broken("a call", expected="an answer or an error", seen="a cancelled call")
+        raise Broken("a call", expected="an end", seen=f"it waits after {self.wait_s:g} s")
 
     async def body(self) -> bytes:
         """The answer's body; what was raised instead is raised here."""
@@ -120,6 +123,15 @@ class Lab:
             yield transport
         finally:
             await transport.aclose()
+
+    @property
+    def wait_s(self) -> float:
+        """How long to wait for what must happen."""
+        return self.servers.wait_s
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """The event loop's tasks; none on trio, where no task outlives its nursery."""
+        return asyncio.all_tasks() if self.is_asyncio else set()
 
     def far(self) -> float:
         """A deadline far off."""
@@ -153,14 +165,17 @@ class Lab:
         return WireResponse(stream.status, stream.headers, b"".join(pieces))
 
     async def error(self, transport: Transport, url: str, request: WireRequest = POST, *, case: str, **how: Any) -> PingPongError:
-        """The typed error that a call must end with."""
-        try:
-            answer = await self.call(transport, url, request, **how)
-        except PingPongError as error:
-            return error
-        except Exception as exc:
-            raise Broken(case, expected="an error of pingpong's tree", seen=f"{type(exc).__name__}: {exc}") from exc
-        raise Broken(case, expected="an error", seen=f"status {answer.status} and a body of {len(answer.body)} bytes")
+        """The typed error that a call must end with, soon."""
+        seen = f"it waits after {self.wait_s:g} s"
+        with anyio.move_on_after(self.wait_s):
+            try:
+                answer = await self.call(transport, url, request, **how)
+                seen = f"status {answer.status} and a body of {len(answer.body)} bytes"
+            except PingPongError as error:
+                return error
+            except Exception as exc:
+                raise Broken(case, expected="an error of pingpong's tree", seen=f"{type(exc).__name__}: {exc}") from exc
+        raise Broken(case, expected="an error", seen=seen)
 
     async def fails_as(
         self, kinds: type[PingPongError] | tuple[type[PingPongError], ...], transport: Transport, url: str,
@@ -186,7 +201,7 @@ class Lab:
             finally:
                 call.is_over.set()
 
-        calls = [Call() for _ in range(n_calls)]
+        calls = [Call(self.wait_s) for _ in range(n_calls)]
         async with anyio.create_task_group() as tasks:
             for n, call in enumerate(calls):
                 tasks.start_soon(run, call, n)
@@ -201,25 +216,28 @@ class Lab:
 
     async def still_works(self, transport: Transport, url: str, case: str) -> None:
         """One more call succeeds: no slot and no connection was lost."""
-        with anyio.move_on_after(5) as scope:
+        with anyio.move_on_after(self.wait_s) as scope:
             try:
                 answer = await self.call(transport, url)
             except PingPongError as error:
                 raise Broken(f"the next call, {case}", expected="b'hello'", seen=f"{type(error).__name__}: {error}") from error
             expect(f"the next call, {case}", expected=b"hello", seen=answer.body)
         if scope.cancelled_caught:
-            raise Broken(f"the next call, {case}", expected="an answer", seen="it waited for 5 s")
+            raise Broken(f"the next call, {case}", expected="an answer", seen=f"it waits after {self.wait_s:g} s")
 
 
-def run_check(check: Check, make: Maker, backend: str) -> None:
+def run_check(check: Check, make: Maker, backend: str, *, wait_s: float = 5.0) -> None:
     """
     Try one rule on a transport, in an event loop of its own.
+
+    Args:
+        wait_s: How long to wait for what must happen before the rule counts as broken.
 
     Raises:
         AssertionError: The rule does not hold; the message names the check, the rule, what was expected and what was seen.
     """
     try:
-        with _left_behind(), Servers() as servers:
+        with _left_behind(), Servers(wait_s) as servers:
             anyio.run(partial(_bounded, check, Lab(make, servers, backend == "asyncio")), backend=backend)
     except BaseException as exc:
         cause = _first(exc)
@@ -238,30 +256,18 @@ def _first(exc: BaseException) -> BaseException:
 
 async def _bounded(check: Check, lab: Lab) -> None:
     reported: list[str] = []
-    loop = None
-    try:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: reported.append(str(context.get("message"))))
-        before = asyncio.all_tasks()
-    except RuntimeError:
-        pass  # trio
+    before = lab.tasks()
+    if lab.is_asyncio:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(str(context.get("message"))))
     with anyio.move_on_after(check.bound_s) as scope:
         await check.run(lab)
-        if loop is not None:
-            await lab.turns()
-            expect("after the check", expected="no task left", seen=_names(asyncio.all_tasks() - before) or "no task left")
-            gc.collect()
-            expect(
-                "after the check",
-                expected="nothing reported to the event loop",
-                seen=(reported and str(reported)) or "nothing reported to the event loop",
-            )
+        await lab.turns()
+        gc.collect()
+        names = sorted(str(task.get_coro()) for task in lab.tasks() - before)
+        expect("tasks left after the check", expected=[], seen=names)
+        expect("reported to the event loop", expected=[], seen=reported)
     if scope.cancelled_caught:
         raise Broken("the whole check", expected=f"an end within {check.bound_s:g} s", seen="it hung")
-
-
-def _names(tasks: set[asyncio.Task[Any]]) -> str:
-    return ", ".join(sorted(str(task.get_coro()) for task in tasks))
 
 
 def descriptors() -> frozenset[str]:

@@ -77,6 +77,24 @@ async def trusted(lab: Lab) -> None:
             await target.no_connection(case)
 
 
+@check("T-tls-client-cert")
+async def client_certificate(lab: Lab) -> None:
+    """A server that asks for a certificate of ours gets the one of client_cert, and refuses a call without it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _authority().issue_cert("127.0.0.1").configure_cert(context)
+    _authority().configure_trust(context)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = lab.serve([OK], tls=context)
+    with _authority_file() as path, tempfile.TemporaryDirectory() as folder:
+        ours = str(Path(folder, "ours.pem"))
+        _authority().issue_cert("client.test").private_key_and_cert_chain_pem.write_to_path(ours)
+        async with lab.transport(verify=path) as transport:
+            await lab.fails_as(ConnectionFailed, transport, server.url, case="without a certificate")
+        expect("requests without a certificate", expected=0, seen=server.n_heads)
+        async with lab.transport(verify=path, client_cert=ours) as transport:
+            expect("with it", expected=b"hello", seen=(await lab.call(transport, server.url)).body)
+
+
 @check("T-tls-left")
 async def left(lab: Lab) -> None:
     """Over TLS too, a stream that is left closes its connection, and a body cut short is ConnectionFailed."""

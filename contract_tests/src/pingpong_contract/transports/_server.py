@@ -21,8 +21,8 @@ from attrs import define, field, frozen
 
 from pingpong_contract.transports._verdict import Broken
 
-WAIT_S = 5.0
-"""How long a check waits for what must happen; reached only where the check fails."""
+_THREAD_S = 10.0
+"""How long the servers' own thread may take for a step of its own; never reached."""
 
 _BUFFER_BYTES = 256 * 1024
 """A request head may be as long, and a server that does not read takes twice as much."""
@@ -214,10 +214,12 @@ class Server:
             client has closed its end.
         received_bytes, sent_bytes: On all connections, as plain text.
         is_stalled: Whether the client has stopped taking an endless answer.
+        wait_s: How long a check waits for what must happen here; reached only where the check fails.
         wakers: Called when a count of any of the check's servers changes.
     """
 
     answers: Sequence[Answer]
+    wait_s: float
     greeting: Answer = ()
     is_tls: bool = False
     is_body_held: bool = False
@@ -250,13 +252,13 @@ class Server:
 
     async def until(self, expected: str, holds: Callable[[], bool]) -> None:
         """
-        Wait, 5 s at most, until something holds of the counts; called in a check's event loop.
+        Wait, for `wait_s` at most, until something holds of the counts; called in a check's event loop.
 
         Raises:
             Broken: It never held.
         """
         wake = _waker()
-        with anyio.move_on_after(WAIT_S):
+        with anyio.move_on_after(self.wait_s):
             while True:
                 event = anyio.Event()
                 self.wakers.append(waker := partial(wake, event.set))
@@ -297,7 +299,7 @@ class Server:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its last."""
         connection = Connection(self, self.n_accepted, reader, writer)
-        writer.transport.set_write_buffer_limits(0)
+        writer.transport.set_write_buffer_limits(high=1, low=0)  # with 0 for both a TLS transport never goes on
         try:
             await _perform(connection, self.greeting)
             while not connection.is_over:
@@ -326,18 +328,21 @@ def _waker() -> Callable[[Callable[[], None]], object]:
 
 
 class Servers:
-    """The thread in which one check's servers run; use as a context manager."""
+    """The thread in which one check's servers run; use as a context manager. `wait_s` as in `Server`."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
 
     def __enter__(self) -> Self:
         self._ready, self._wakers = threading.Event(), list[Callable[[], object]]()
         self._thread = threading.Thread(target=asyncio.run, args=(self._run(),), name="scripted-servers")
         self._thread.start()
-        self._ready.wait(WAIT_S)
+        self._ready.wait(_THREAD_S)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(WAIT_S)
+        self._thread.join(_THREAD_S)
         if self._thread.is_alive():
             raise RuntimeError("The scripted servers do not stop.")
 
@@ -356,15 +361,22 @@ class Servers:
 
         async def listen() -> Server:
             server = Server(
-                answers or [()], greeting=greeting, is_tls=tls is not None, is_body_held=is_body_held, wakers=self._wakers
+                answers or [()],
+                self.wait_s,
+                greeting=greeting,
+                is_tls=tls is not None,
+                is_body_held=is_body_held,
+                wakers=self._wakers,
             )
-            options: dict[str, Any] = {} if tls is None else {"ssl_handshake_timeout": WAIT_S, "ssl_shutdown_timeout": WAIT_S}
+            options: dict[str, Any] = (
+                {} if tls is None else {"ssl_handshake_timeout": _THREAD_S, "ssl_shutdown_timeout": _THREAD_S}
+            )
             listening = await self._loop.create_server(lambda: _Counted(server), "127.0.0.1", 0, backlog=1024, ssl=tls, **options)
             self._listening.append(listening)
             server.port = listening.sockets[0].getsockname()[1]
             return server
 
-        return asyncio.run_coroutine_threadsafe(listen(), self._loop).result(WAIT_S)
+        return asyncio.run_coroutine_threadsafe(listen(), self._loop).result(_THREAD_S)
 
     def stop_listening(self) -> None:
         """Refuse every new connection."""
@@ -373,4 +385,4 @@ class Servers:
             for listening in self._listening:
                 listening.close()
 
-        asyncio.run_coroutine_threadsafe(close_all(), self._loop).result(WAIT_S)
+        asyncio.run_coroutine_threadsafe(close_all(), self._loop).result(_THREAD_S)
