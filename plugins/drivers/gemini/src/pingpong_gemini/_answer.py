@@ -21,6 +21,7 @@ from pingpong import (
     PartEnd,
     Reasoning,
     ReasoningDelta,
+    Response,
     StreamEnd,
     StreamStart,
     Text,
@@ -33,11 +34,14 @@ from pingpong_wire import json_text
 
 from pingpong_gemini._errors import error_from_body
 from pingpong_gemini._finish import block_word, finish_from_wire, finish_word
-from pingpong_gemini._json import PROVIDER, Json, camel, opaque_of
-from pingpong_gemini._parts import CANDIDATE, part_from_wire, part_to_wire
+from pingpong_gemini._json import PROVIDER, Json, opaque_of, seen_camel
+from pingpong_gemini._parts import CANDIDATE, part_from_wire, part_to_wire, plain_text
 from pingpong_gemini._usage import KNOWN as KNOWN_COUNTS
 from pingpong_gemini._usage import usage_from_wire
 
+_OF_DOCUMENT = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
+_OF_CANDIDATE = frozenset({"content", "finishReason", "index"})
+"""What is read of a document and of a candidate; the rest is kept."""
 _PIECEWISE = ("citationMetadata", "logprobsResult")
 """What a stream gives in pieces, each for the text beside it. Anything else that comes again replaces what came before."""
 
@@ -87,105 +91,103 @@ class Answer:
             raise MalformedResponse("Gemini's answer is no JSON object.", provider=PROVIDER)
         if "error" in document:
             raise error_from_body(document, status=None, headers={})
-        body = camel(document)
-        events = self._start(body)
-        self._take_usage(body.pop("usageMetadata", None))
-        candidates = body.pop("candidates", None) or []
+        body = seen_camel(document)
+        events: list[Event] = [] if self._is_started else [self._start(body)]
+        self._take_usage(body.get("usageMetadata"))
+        candidates = body.get("candidates") or []
         if not isinstance(candidates, list):
             raise MalformedResponse("Gemini's answer has candidates that are no list.", provider=PROVIDER)
-        self._rest.update(body)
-        for candidate in map(camel, candidates):
-            index = candidate.pop("index", None)
+        if not _OF_DOCUMENT.issuperset(body):
+            self._rest.update({name: value for name, value in body.items() if name not in _OF_DOCUMENT})
+        for candidate in map(seen_camel, candidates):
+            index = candidate.get("index")
             if isinstance(index, int) and index > 0:
-                self._further.setdefault(index, Answer())._take_candidate(candidate)
+                self._further.setdefault(index, Answer())._take_candidate(candidate, [])
             else:
-                events += self._take_candidate(candidate)
+                self._take_candidate(candidate, events)
         if "promptFeedback" in body:
             self._take_feedback(body["promptFeedback"])
         return events
 
-    def _start(self, body: Json) -> list[Event]:
-        model, response_id = body.pop("modelVersion", None), body.pop("responseId", None)
-        if self._is_started:
-            return []
+    def _start(self, body: Json) -> StreamStart:
+        model, response_id = body.get("modelVersion"), body.get("responseId")
         self._is_started = True
         self._model = model if isinstance(model, str) else ""
         self._response_id = response_id if isinstance(response_id, str) else None
-        return [StreamStart(PROVIDER, self._model, self._response_id, self._request_id)]
+        return StreamStart(PROVIDER, self._model, self._response_id, self._request_id)
 
     def _take_usage(self, value: object) -> None:
         """Counts are repeated as they grow, so the last ones hold; they are read when the answer ends."""
-        meta = camel(value)
+        meta = seen_camel(value)
         if not KNOWN_COUNTS.isdisjoint(meta):
             self._counts = meta
-        if extra := meta.keys() - KNOWN_COUNTS:
-            self._rest.setdefault("usageMetadata", {}).update({name: meta[name] for name in sorted(extra)})
+        if extra := sorted([name for name in meta if name not in KNOWN_COUNTS]):
+            self._rest.setdefault("usageMetadata", {}).update({name: meta[name] for name in extra})
 
     def _take_feedback(self, feedback: object) -> None:
-        reason = block_word(camel(feedback).get("blockReason"))
+        reason = block_word(seen_camel(feedback).get("blockReason"))
         if reason is not None and self._raw_finish is None:
             self._is_blocked = True
             self._raw_finish = reason
 
-    def _take_candidate(self, candidate: Json) -> list[Event]:
+    def _take_candidate(self, candidate: Json, events: list[Event]) -> None:
         self._has_candidate = True
-        events: list[Event] = []
-        content = camel(candidate.pop("content", None))
-        parts = content.get("parts") or []
+        parts = seen_camel(candidate.get("content")).get("parts") or []
         if not isinstance(parts, list):
             raise MalformedResponse("Gemini's answer has parts that are no list.", provider=PROVIDER)
         for value in parts:
-            events += self._take_part(value)
-        finish = finish_word(candidate.pop("finishReason", None))
+            self._take_part(value, events)
+        finish = finish_word(candidate.get("finishReason"))
         if finish is not None:
             self._raw_finish = finish
-        self._take_extras(candidate)
-        return events
+        if not _OF_CANDIDATE.issuperset(candidate):
+            self._take_extras({name: value for name, value in candidate.items() if name not in _OF_CANDIDATE})
 
     def _take_extras(self, extras: Json) -> None:
-        if not extras:
-            return
         kept: Json = self._rest.setdefault("candidate", {})
         for key, value in extras.items():
             kept[key] = _extended(kept[key], value) if key in _PIECEWISE and key in kept else value
 
-    def _take_part(self, value: object) -> list[Event]:
+    def _take_part(self, value: object, events: list[Event]) -> None:
         if not isinstance(value, dict):
             raise MalformedResponse("Gemini's answer has a part that is no object.", provider=PROVIDER)
+        if (text := plain_text(value)) is not None:
+            self._take_text(Text, text, None, events)
+            return
         part = part_from_wire(value, len(self._parts) + (self._open is not None))
         if isinstance(part, Text | Reasoning):
-            return self._take_text(part)
-        events = self._end_text()
+            self._take_text(type(part), part.text, part.opaque, events)
+            return
+        self._end_text(None, events)
         index = len(self._parts)
         self._parts.append(part)
         if isinstance(part, ToolCall):
             events.append(ToolCallDelta(index, part.call_id, part.name, part.arguments))
         events.append(PartEnd(index, part))
-        return events
 
-    def _take_text(self, part: Text | Reasoning) -> list[Event]:
-        if not part.text and part.opaque is None:
-            return []
-        events: list[Event] = [] if self._open is type(part) else self._end_text()
-        self._open = type(part)
-        if part.text:
-            self._pieces.append(part.text)
-            events.append(_DELTA[self._open](len(self._parts), part.text))
-        if part.opaque is not None:
-            events += self._end_text(part.opaque)
-        return events
+    def _take_text(self, kind: type[Text | Reasoning], text: str, opaque: Opaque | None, events: list[Event]) -> None:
+        if not text and opaque is None:
+            return
+        if self._open is not kind:
+            self._end_text(None, events)
+            self._open = kind
+        if text:
+            self._pieces.append(text)
+            events.append(_DELTA[kind](len(self._parts), text))
+        if opaque is not None:
+            self._end_text(opaque, events)
 
-    def _end_text(self, opaque: Opaque | None = None) -> list[Event]:
+    def _end_text(self, opaque: Opaque | None, events: list[Event]) -> None:
         if self._open is None:
-            return []
+            return
         part = self._open("".join(self._pieces), opaque)
         self._open, self._pieces = None, []
+        events.append(PartEnd(len(self._parts), part))
         self._parts.append(part)
-        return [PartEnd(len(self._parts) - 1, part)]
 
     def _candidate(self, index: int) -> Json:
         """The candidate as one document has it whole."""
-        self._end_text()
+        self._end_text(None, [])
         parts = [wire for part in self._parts if (wire := part_to_wire(part)) is not None]
         content = {"content": {"parts": parts, "role": "model"}} if parts else {}
         finish = {"finishReason": self._raw_finish} if self._raw_finish else {}
@@ -193,16 +195,35 @@ class Answer:
 
     def end(self) -> list[Event]:
         """The events that end the answer. Call it once, when no document follows."""
-        events = self._end_text()
-        first = len(self._parts)
-        for i, index in enumerate(sorted(self._further)):
-            candidate = self._further[index]._candidate(index)
-            events.append(PartEnd(first + i, Opaque(PROVIDER, json_text({CANDIDATE: candidate}))))
-        has_calls = any(isinstance(part, ToolCall) for part in self._parts)
-        finish = (
-            FinishReason.content_filter if self._is_blocked else finish_from_wire(self._raw_finish or "", has_calls=has_calls)
+        events: list[Event] = []
+        self._end_text(None, events)
+        events += [PartEnd(len(self._parts) + i, part) for i, part in enumerate(self._further_parts())]
+        return [*events, StreamEnd(self._finish(), self._raw_finish, None, self.usage, opaque_of(self._rest))]
+
+    def response(self, raw: bytes) -> Response:
+        """What all events together tell, at once. Call it once, when no document follows."""
+        self._end_text(None, [])
+        return Response(
+            provider=PROVIDER,
+            model=self._model,
+            parts=(*self._parts, *self._further_parts()),
+            finish_reason=self._finish(),
+            raw_finish_reason=self._raw_finish,
+            usage=self.usage,
+            response_id=self._response_id,
+            request_id=self._request_id,
+            opaque=opaque_of(self._rest),
+            raw=raw,
         )
-        return [*events, StreamEnd(finish, self._raw_finish, None, self.usage, opaque_of(self._rest))]
+
+    def _further_parts(self) -> list[Part]:
+        further = [self._further[index]._candidate(index) for index in sorted(self._further)]
+        return [Opaque(PROVIDER, json_text({CANDIDATE: candidate})) for candidate in further]
+
+    def _finish(self) -> FinishReason:
+        if self._is_blocked:
+            return FinishReason.content_filter
+        return finish_from_wire(self._raw_finish or "", has_calls=any(isinstance(part, ToolCall) for part in self._parts))
 
 
 _DELTA: dict[type[Text | Reasoning], type[TextDelta | ReasoningDelta]] = {Text: TextDelta, Reasoning: ReasoningDelta}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -84,6 +85,12 @@ def answer_document(wire: WireResponse) -> Any:
     )
 
 
+@lru_cache(maxsize=256)
+def _target(path: str, model: str) -> str:
+    target = target_from_template(path, model=model)
+    return f"{target}?alt=sse" if path == STREAM_PATH else target
+
+
 @dataclass(frozen=True)
 class ChatCodec:
     """The client half of both chat endpoints."""
@@ -92,10 +99,7 @@ class ChatCodec:
 
     def encode(self, request: Request, card: Card, *, is_stream: bool) -> WireRequest:
         """The HTTP request; a stream is asked for as server-sent events. Raises as `request_body`."""
-        target = target_from_template(self.path, model=card.model)
-        if self.path == STREAM_PATH:
-            target += "?alt=sse"
-        return WireRequest("POST", target, REQUEST_HEADERS, json_bytes(request_body(request, card.model)))
+        return WireRequest("POST", _target(self.path, card.model), REQUEST_HEADERS, json_bytes(request_body(request, card.model)))
 
     def decode(self, wire: WireResponse) -> Response:
         """
@@ -108,12 +112,12 @@ class ChatCodec:
         if self.path == STREAM_PATH:
             return self._decode_stream(wire)
         answer = Answer(wire.headers.get(REQUEST_ID))
-        events = answer.take(answer_document(wire))
+        answer.take(answer_document(wire))
         if not answer.has_candidate:
             raise MalformedResponse(
                 "Gemini's answer has no candidate and no reason for it.", provider=PROVIDER, status=wire.status
             )
-        return evolve(response_from_events([*events, *answer.end()]), raw=wire.body)
+        return answer.response(wire.body)
 
     def _decode_stream(self, wire: WireResponse) -> Response:
         decoder = self.stream_decoder(wire.headers)

@@ -25,10 +25,15 @@ _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 
 def camel(value: object) -> Json:
     """The object with its own keys in lowerCamelCase; {} for anything that is no object. Values are left as they are."""
+    return dict(seen_camel(value))
+
+
+def seen_camel(value: object) -> Json:
+    """As `camel`, but the object itself where its keys are so already: for reading only."""
     if not isinstance(value, dict):
         return {}
     if "_" not in "".join(value):
-        return dict(value)
+        return value
     return {_SNAKE.sub(lambda m: m.group(1).upper(), key) if "_" in key else key: v for key, v in value.items()}
 
 
@@ -53,6 +58,8 @@ def patched(part: Json, patch: Mapping[str, Any]) -> Json:
 
     Objects are merged one level deep, as in `{"functionCall": {"id": null}}`; there null takes a field away.
     """
+    if not patch:
+        return part
     out = dict(part)
     for key, value in patch.items():
         if isinstance(value, dict) and isinstance(out.get(key), dict):

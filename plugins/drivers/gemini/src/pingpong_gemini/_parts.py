@@ -31,6 +31,12 @@ def further_candidate(part: Part) -> Json | None:
     return attached(part).get(CANDIDATE) if isinstance(part, Opaque) else None
 
 
+def plain_text(part: Json) -> str | None:
+    """The text of a part that is nothing else, as most pieces of a stream are; None for any other."""
+    text = part.get("text") if len(part) == 1 else None
+    return text if isinstance(text, str) else None
+
+
 def part_from_wire(value: object, index: int) -> Part:
     """
     The canonical part of one wire part.
@@ -40,7 +46,7 @@ def part_from_wire(value: object, index: int) -> Part:
         index: The part's position in its message; names a tool call to which the wire gave no id.
     """
     part = camel(value)
-    if len(part) == 1 and isinstance(text := part.get("text"), str):
+    if (text := plain_text(part)) is not None:
         return Text(text)
     kind = next((k for k in _KINDS if isinstance(part.get(k), dict)), None)
     inner = camel(part.pop(kind)) if kind else {}

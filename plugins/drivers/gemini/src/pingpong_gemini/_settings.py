@@ -100,7 +100,7 @@ def _tool_config(request: Request, options: Json) -> Json:
 
 
 def _generation_config(request: Request, model: str, options: Json) -> Json:
-    config = {wire: getattr(request, name) for wire, name in _NUMBERS.items() if getattr(request, name) is not None}
+    config = {wire: value for wire, name in _NUMBERS.items() if (value := getattr(request, name)) is not None}
     if request.stop:
         config["stopSequences"] = list(request.stop)
     if request.output_schema is not None:

@@ -85,26 +85,27 @@ class Frames:
 class _Sse:
     """
     Server-sent events. An error in mid-stream comes as bare JSON lines between them, which the standard would have ignored,
-    so what follows the last event is kept until the body ends.
+    so what follows the last event is kept, with the chunk that completed it, until the body ends.
     """
 
     def __init__(self) -> None:
         self._parser = SseOrJson()
-        self._tail = bytearray()
+        self._last = b""
+        self._after = bytearray()
 
     def feed(self, chunk: bytes) -> Sequence[SseEvent]:
         events = self._parser.feed(chunk)
         if events:
-            at = max(chunk.rfind(b"\n{"), chunk.rfind(b"\r{"))
-            self._tail = bytearray(chunk[at:] if at >= 0 else b"")
-        elif len(self._tail) < _MAX_TAIL_BYTES:
-            self._tail += chunk[:_MAX_TAIL_BYTES]
+            self._last, self._after = chunk, bytearray()
+        elif len(self._after) < _MAX_TAIL_BYTES:
+            self._after += chunk[:_MAX_TAIL_BYTES]
         return events
 
     def close(self) -> Sequence[SseEvent]:
         if whole := self._parser.close():
             return whole
-        tail = bytes(self._tail).strip(_BLANK)
+        at = max(self._last.rfind(b"\n{"), self._last.rfind(b"\r{"))
+        tail = ((self._last[at:] if at >= 0 else b"") + self._after).strip(_BLANK)
         return (SseEvent("message", tail),) if tail.startswith(b"{") and tail.endswith(b"}") else ()
 
 

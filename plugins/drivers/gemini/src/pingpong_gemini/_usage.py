@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pingpong import Usage
-from pingpong_wire import count_or_zero, usage_or_none
+from pingpong_wire import count_or_zero, counts_or_zero, usage_or_none
 
-from pingpong_gemini._json import Json, camel
+from pingpong_gemini._json import Json, seen_camel
 
 _COUNTS = ("promptTokenCount", "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount")
 _DETAILS = ("promptTokensDetails", "cacheTokensDetails", "candidatesTokensDetails", "toolUsePromptTokensDetails")
@@ -25,13 +25,13 @@ KNOWN = frozenset((*_COUNTS, *_DETAILS, "totalTokenCount"))
 
 def usage_from_wire(value: object) -> Usage | None:
     """The usage; None where the provider reports none, or counts that cannot be (negative, no integer, more cached than read)."""
-    meta = camel(value)
-    return usage_or_none(meta, _usage) if any(name in meta for name in _COUNTS) else None
+    meta = seen_camel(value)
+    return None if meta.keys().isdisjoint(_COUNTS) else usage_or_none(meta, _usage)
 
 
 def _usage(meta: Mapping[str, Any]) -> Usage:
-    prompt, cached, candidates, thoughts, tool_use = (count_or_zero(meta, name) for name in _COUNTS)
-    prompt_audio, cached_audio, output_audio, tool_audio = (_audio_tokens(meta.get(name)) for name in _DETAILS)
+    prompt, cached, candidates, thoughts, tool_use = counts_or_zero(meta, _COUNTS)
+    prompt_audio, cached_audio, output_audio, tool_audio = [_audio_tokens(meta.get(name)) for name in _DETAILS]
     input_audio = max(min(prompt_audio - cached_audio, prompt - cached), 0) + tool_audio
     uncached, visible = prompt - cached + tool_use - input_audio, candidates - output_audio
     if min(uncached, visible, prompt - cached) < 0:
@@ -49,7 +49,7 @@ def _usage(meta: Mapping[str, Any]) -> Usage:
 def _audio_tokens(details: object) -> int:
     if not isinstance(details, list):
         return 0
-    return sum(count_or_zero(d, "tokenCount") for d in map(camel, details) if d.get("modality") in _AUDIO)
+    return sum([count_or_zero(d, "tokenCount") for d in map(seen_camel, details) if d.get("modality") in _AUDIO])
 
 
 def usage_to_wire(usage: Usage) -> Json:
