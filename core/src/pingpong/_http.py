@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import sys
 import zlib
@@ -21,6 +22,8 @@ from pingpong._clock import Clock
 
 # Providers send about 30 headers and 3 kB; h11 itself stops at 100 kB of head.
 _MAX_HEADERS, _MOST_HEADER_BYTES = 256, 96 * 1024
+
+_is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 
 # 8 MB: a decoder of `zstd` may refuse more (RFC 9659 §3).
 _MAX_ZSTD_WINDOW_LOG = 23
@@ -119,10 +122,11 @@ def headers_out(headers: Mapping[str, str], *, is_stream: bool) -> dict[str, str
     A request's headers with what to compress with: nothing for a stream, which proxies would hold back (adr/0005).
 
     Raises:
-        InvalidRequestError: One is not ASCII; HTTP libraries differ in what they make of it.
+        InvalidRequestError: A name is no token (RFC 9110 §5.6.2) or a value not ASCII; HTTP libraries differ in what they do.
     """
-    if not all(map(str.isascii, headers.values())):
-        raise Trouble.unsendable.error()
+    for name, value in headers.items():
+        if not (_is_token(name) and value.isascii()):
+            raise Trouble.unsendable.error() from None
     return {**headers, "accept-encoding": "identity" if is_stream else "gzip, zstd"}
 
 
@@ -173,10 +177,10 @@ class BodyDecoder:
         self._make, self._left_bytes = _MAKERS[self._encoding], max_bytes
         self._decoder: Any = None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the body may end here."""
-        return self._decoder is None or bool(self._decoder.eof)
+    def finish(self) -> None:
+        """The body ends here. Raises `ConnectionFailed` where it may not."""
+        if self._decoder is not None and not self._decoder.eof:
+            raise Trouble.cut.error()
 
     def feed(self, raw: bytes) -> bytes:
         """The next bytes, decoded. Raises `MalformedResponse`, or `ResponseTooLarge` beyond the cap."""

@@ -142,9 +142,9 @@ class _Library:
         if isinstance(exc, self._unsendable):
             # Its text may repeat a header, and so a key; it goes no further.
             raise Trouble.unsendable.error() from None
-        # Only these texts are the system's; others may quote what the server sent.
-        reason = str(exc) if isinstance(exc, self._connect_error) else type(exc).__name__
-        raise Trouble.failed.error(where, reason) from exc
+        # Only these texts are the system's; others quote what the server sent, and go no further either.
+        is_ours = isinstance(exc, self._connect_error)
+        raise Trouble.failed.error(where, str(exc) if is_ours else type(exc).__name__) from (exc if is_ours else None)
 
 
 @define(eq=False)
@@ -191,8 +191,7 @@ class _HttpxStream:
                 library.raise_mapped(exc, self.where)
             if raw is None:
                 self._let_go("ended")
-                if not self._decoder.is_whole:
-                    raise Trouble.cut.error()
+                self._decoder.finish()
             elif data := self._decoder.feed(raw):
                 return bytes(data)
         if self._state == "closed":

@@ -50,8 +50,6 @@ _READ_BUFFER_BYTES = 64 * 1024
 # aiohttp warns of bytes above 1 MiB in one piece.
 _PIECE_BYTES = 1024 * 1024
 
-_FAILURES = (aiohttp.ClientError, OSError, ValueError)
-
 
 @lru_cache(maxsize=1024)
 def _address(base_url: str, target: str) -> URL:
@@ -61,12 +59,14 @@ def _address(base_url: str, target: str) -> URL:
     return URL(str(URL(base_url)) + target, encoded=True)
 
 
-def _raise_mapped(exc: BaseException, where: str) -> NoReturn:
+def raise_mapped(exc: BaseException, where: str) -> NoReturn:
     """
-    One of `_FAILURES` as an error of ours.
+    What aiohttp raised as an error of ours; anything else goes on as it is.
 
     aiohttp's texts repeat addresses, headers and what the server sent: only the system's go further.
     """
+    if not isinstance(exc, (aiohttp.ClientError, OSError, ValueError)):
+        raise exc
     if isinstance(exc, aiohttp.ClientConnectorError):
         raise Trouble.failed.error(where, str(exc.os_error)) from exc.os_error
     if isinstance(exc, ValueError):
@@ -110,6 +110,14 @@ class _Pieces:
         return piece
 
 
+def abort(response: aiohttp.ClientResponse) -> None:
+    """Leave an answer. Its connection closes now: TLS, closed in good order, may keep one for 30 s."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
+
+
 @define(eq=False)
 class _AiohttpStream:
     """A `WireStream`; it holds one of the transport's slots until its body ends or it is closed."""
@@ -121,16 +129,22 @@ class _AiohttpStream:
     _where: str
     status: int
     headers: Mapping[str, str]
-    state: Literal["open", "ended", "closed"] = "open"
+    _state: Literal["open", "ended", "closed"] = "open"
 
     async def read(self) -> bytes:
         data = b""
         try:
-            while self.state == "open" and not data:
-                data = self._taken(self._response.content.read_nowait() or await self._arriving())
+            while self._state == "open" and not data:
+                if raw := self._response.content.read_nowait() or await self._arriving():
+                    data = self._decoder.feed(raw)
+                else:
+                    self._state = "ended"
+                    self._transport.let_go(self._response)
+                    self._decoder.finish()
         except BaseException as exc:
-            self._fail(exc)
-        if self.state == "closed":
+            self._close()
+            raise_mapped(exc, self._where)
+        if self._state == "closed":
             raise Trouble.left.error()
         return data
 
@@ -140,49 +154,14 @@ class _AiohttpStream:
         with self._transport.waiting(self._deadline_s, self._where):
             return await self._response.content.readany()
 
-    async def whole(self) -> bytes:
-        """The body, without a deadline of its own."""
-        pieces = []
-        try:
-            while self.state == "open":
-                pieces.append(self._taken(await self._response.content.readany()))
-        except BaseException as exc:
-            self._fail(exc)
-        return b"".join(pieces)
-
-    def _taken(self, raw: bytes) -> bytes:
-        """What aiohttp gave, decoded; b"" is its end of the body."""
-        if raw:
-            return self._decoder.feed(raw)
-        self.state = "ended"
-        self._transport.left(self)
-        if not self._decoder.is_whole:
-            raise Trouble.cut.error()
-        return b""
-
-    def _fail(self, exc: BaseException) -> NoReturn:
-        self.close()
-        if isinstance(exc, _FAILURES):
-            _raise_mapped(exc, self._where)
-        raise exc
-
-    def close(self) -> None:
-        """Leave the answer: its connection is of no more use."""
-        if self.state == "open":
-            self.state = "closed"
-            _abort(self._response)
-            self._transport.left(self)
+    def _close(self) -> None:
+        if self._state == "open":
+            self._state = "closed"
+            abort(self._response)
+            self._transport.let_go(self._response)
 
     async def aclose(self) -> None:
-        self.close()
-
-
-def _abort(response: aiohttp.ClientResponse) -> None:
-    """Close its connection now: a TLS connection that is closed in good order may stay for 30 s."""
-    connection = response.connection
-    if connection is not None and connection.transport is not None:
-        connection.transport.abort()
-    response.close()
+        self._close()
 
 
 class AiohttpTransport:
@@ -200,94 +179,89 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
         self._slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
-        self._open_streams: set[_AiohttpStream] = set()
-        self._proxy = _proxy(self._options.proxy)
+        self._answers: set[aiohttp.ClientResponse] = set()
+        self._proxy = proxy_from(self._options.proxy)
 
     def waiting(self, deadline_s: float, where: str) -> AbstractContextManager[None]:
         """For a stream's wait."""
         return waiting(self._clock, deadline_s, self._options.idle_timeout_s, where)
 
-    def left(self, stream: _AiohttpStream) -> None:
-        """A stream has ended or is closed: its slot is free."""
-        self._open_streams.discard(stream)
+    def let_go(self, response: aiohttp.ClientResponse) -> None:
+        """An answer has ended or was left: its slot is free."""
+        self._answers.discard(response)
         self._slots.release()
 
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The whole answer, whatever its status; silence is bounded by the deadline alone."""
+        where = where_of(base_url)
         with self._clock.deadline(deadline_s):
-            session = await self._slot()
-            stream = await self._exchange(session, base_url, request, deadline_s, is_stream=False)
-            body = await stream.whole()
-        return WireResponse(stream.status, stream.headers, body)
+            response, headers, decoder = await self._answer(await self._ready(), base_url, request, where, is_stream=False)
+            pieces = []
+            try:
+                while raw := await response.content.readany():
+                    pieces.append(decoder.feed(raw))
+                decoder.finish()
+            except BaseException as exc:
+                abort(response)
+                raise_mapped(exc, where)
+            finally:
+                self.let_go(response)
+        return WireResponse(response.status, headers, b"".join(pieces))
 
     async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> _AiohttpStream:
         """The answer's head."""
-        bounded = self.waiting(deadline_s, where_of(base_url))
+        where = where_of(base_url)
         with self._clock.deadline(deadline_s):
-            session = await self._slot()
-        with bounded:
-            return await self._exchange(session, base_url, request, deadline_s, is_stream=True)
-
-    async def _exchange(
-        self, session: aiohttp.ClientSession, base_url: str, request: WireRequest, deadline_s: float, *, is_stream: bool
-    ) -> _AiohttpStream:
-        """The answer's head, in a slot that was taken for it."""
-        try:
-            where = where_of(base_url)
-            response = await self._answer(session, _address(base_url, request.target), where, request, is_stream=is_stream)
-            try:
-                headers = headers_in(response.raw_headers, self._options.max_header_bytes)
-                decoder = BodyDecoder(headers.get("content-encoding", ""), self._options.max_response_bytes)
-            except BaseException:
-                _abort(response)
-                raise
-        except BaseException:
-            self._slots.release()
-            raise
-        stream = _AiohttpStream(self, response, decoder, deadline_s, where, response.status, headers)
-        self._open_streams.add(stream)
-        return stream
+            session = await self._ready()
+        with self.waiting(deadline_s, where):
+            response, headers, decoder = await self._answer(session, base_url, request, where, is_stream=True)
+        return _AiohttpStream(self, response, decoder, deadline_s, where, response.status, headers)
 
     async def _answer(
-        self, session: aiohttp.ClientSession, url: URL, where: str, request: WireRequest, *, is_stream: bool
-    ) -> aiohttp.ClientResponse:
-        headers, body = headers_out(request.headers, is_stream=is_stream), request.body
-        data: Any = body or None
-        if len(body) > _PIECE_BYTES:
-            headers["content-length"], data = str(len(body)), _Pieces(body)
-        again = () if request.method == "POST" else (_once,)
+        self, session: aiohttp.ClientSession, base_url: str, request: WireRequest, where: str, *, is_stream: bool
+    ) -> tuple[aiohttp.ClientResponse, Mapping[str, str], BodyDecoder]:
+        """An answer's head, in the slot that was taken for it, and what decodes its body."""
+        response = None
         try:
-            return await session.request(
-                request.method, url, data=data, headers=headers, allow_redirects=False, middlewares=again
+            sent, body = headers_out(request.headers, is_stream=is_stream), request.body
+            data: Any = body or None
+            if len(body) > _PIECE_BYTES:
+                sent["content-length"], data = str(len(body)), _Pieces(body)
+            url, again = _address(base_url, request.target), () if request.method == "POST" else (_once,)
+            response = await session.request(
+                request.method, url, data=data, headers=sent, allow_redirects=False, middlewares=again
             )
-        except _FAILURES as exc:
-            _raise_mapped(exc, where)
-
-    async def _slot(self) -> aiohttp.ClientSession:
-        """Take a slot; gives the session to use it with."""
-        session = await self._ready()
-        await self._slots.acquire()
-        if self._is_closed:
+            headers = headers_in(response.raw_headers, self._options.max_header_bytes)
+            decoder = BodyDecoder(headers.get("content-encoding", ""), self._options.max_response_bytes)
+        except BaseException as exc:
+            if response is not None:
+                abort(response)
             self._slots.release()
-            raise Trouble.closed.error()
-        return session
+            raise_mapped(exc, where)
+        self._answers.add(response)
+        return response, headers, decoder
 
     async def _ready(self) -> aiohttp.ClientSession:
-        """The session of this event loop."""
-        if self._is_closed:
-            raise Trouble.closed.error()
+        """The session of this event loop, once there is a slot to use it with."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise ConfigError("The transport aiohttp runs on asyncio alone; name httpx under [transport].") from None
-        if self._session is None or loop is not self._loop:
-            if self._loop is not None and not self._loop.is_closed():
-                raise InvalidRequestError("The transport aiohttp is in use on another event loop; make a client for each.")
-            if self._session is not None:
-                await self._session.close()
-                self._slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
-            self._loop, self._session = loop, self._new_session()
+        if loop is not self._loop and not self._is_closed:
+            await self._move_to(loop)
+        await self._slots.acquire()
+        if self._is_closed or self._session is None:
+            self._slots.release()
+            raise Trouble.closed.error()
         return self._session
+
+    async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            raise InvalidRequestError("The transport aiohttp is in use on another event loop; make a client for each.")
+        if self._session is not None:
+            await self._session.close()
+            self._slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
+        self._loop, self._session = loop, self._new_session()
 
     def _new_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -309,8 +283,8 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Close every connection; calls under way fail. Idempotent."""
         self._is_closed = True
-        for stream in tuple(self._open_streams):
-            stream.close()
+        for response in self._answers:
+            abort(response)
         if self._session is not None:
             with anyio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
                 await self._session.close()
@@ -325,7 +299,7 @@ class AiohttpTransport:
             closing.close()
 
 
-def _proxy(address: str | None) -> URL | None:
+def proxy_from(address: str | None) -> URL | None:
     if address is None:
         return None
     with suppress(ValueError):
