@@ -28,6 +28,7 @@ def make(record: DriverRecord, options: DriverOptions, env: Mapping[str, str]) -
         env=env,
         provider=record.name,
     )
+    headers = _extra_headers(options, env)
     chat, responses, embeddings = record.endpoints
     return Driver(
         name=record.name,
@@ -37,7 +38,7 @@ def make(record: DriverRecord, options: DriverOptions, env: Mapping[str, str]) -
             Endpoint(responses, ResponsesCodec(record.name, responses), ResponsesDialect(record.name)),
             Endpoint(embeddings, EmbeddingsCodec(record.name, embeddings), EmbeddingsDialect(record.name)),
         ),
-        credentials=KeyAndHeaders(key, _extra_headers(options, env)),
+        credentials=KeyAndHeaders(key, headers) if headers else key,
         estimate_tokens=estimate_tokens,
     )
 
