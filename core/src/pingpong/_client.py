@@ -323,7 +323,7 @@ class Client:
                 await self.ledger.settled([a.attempt_id for a in run.attempts])
         except PingPongError as error:
             result = _spoiled(result, error, run)
-        return await _leave(run.ring, run.request, result, run)
+        return await _leave(run.ring, run.request, result, run) if run.ring else result
 
 
 async def _leave(ring: tuple[RequestMiddleware, ...], request: Request, result: Any, run: Run | None) -> Any:
