@@ -16,7 +16,8 @@ LEFT_OUT = {"T-reuse-surplus": "h11 keeps what came after an answer for the next
 
 _BY_HOST = "proxy and certificates are those of the host's client, not of the options"
 HOSTS = dict.fromkeys(
-    ("T-tls-trusted", "T-tls-client-cert", "T-tls-left", "T-proxy-plain", "T-proxy-tunnel", "T-proxy-broken"), _BY_HOST
+    ("T-tls-trusted", "T-tls-client-cert", "T-tls-left", "T-tls-frozen", "T-proxy-plain", "T-proxy-tunnel", "T-proxy-broken"),
+    _BY_HOST,
 ) | {"T-request-no-cookies": "a host's client keeps cookies where the host lets it, and sends them with every call"}
 
 

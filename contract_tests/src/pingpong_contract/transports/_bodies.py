@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pingpong import ConnectionFailed, MalformedResponse, ResponseTooLarge, WireRequest
+from attrs import evolve
+from pingpong import ConnectionFailed, MalformedResponse, ResponseTooLarge, WireRequest, WireResponse
 
 from pingpong_contract.transports._lab import CHUNKED, GET, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Answer, close, dripped, hang, reset
+from pingpong_contract.transports._server import Answer, close, dripped, echo, hang, reset
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 _WHOLE: dict[str, tuple[Answer, int, bytes]] = {
@@ -158,6 +159,33 @@ async def interim(lab: Lab) -> None:
         for n in range(4):
             got = await lab.call(transport, server.url, is_streamed=n % 2 == 1)
             expect(f"answer {n + 1}", expected=(200, b"hello", None), seen=(got.status, got.body, got.headers.get("link")))
+
+
+@check("T-head-upgrade")
+async def upgrade(lab: Lab) -> None:
+    """An upgrade that nobody asked for (101) is an answer or a typed error, and its connection is not used again."""
+    server = lab.serve([b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", close], [OK])
+    async with lab.transport(max_connections=1) as transport:
+        try:
+            got = await lab.call(transport, server.url)
+            expect("status", expected=101, seen=got.status)
+        except ConnectionFailed:
+            pass
+        await lab.still_works(transport, server.url, "after an upgrade")
+
+
+@check("T-answer-own")
+async def own_answers(lab: Lab) -> None:
+    """Of many calls at a time each gets its own answer."""
+    server = lab.serve([echo])
+    async with lab.transport(max_connections=7) as transport:
+
+        async def call(n: int) -> WireResponse:
+            return await lab.call(transport, server.url, evolve(POST, body=b"call %d" % n), is_streamed=n % 2 == 0)
+
+        async with lab.many(60, call) as calls:
+            for n, one in enumerate(calls):
+                expect(f"call {n}", expected=b"call %d" % n, seen=await one.body())
 
 
 @check("T-head-values")

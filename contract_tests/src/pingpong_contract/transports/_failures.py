@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pingpong import ConnectionFailed, PingPongError, WireRequest
 
-from pingpong_contract.transports._lab import CHUNKED, PLAIN_OR_STREAMED, Lab
+from pingpong_contract.transports._lab import CHUNKED, OK, PLAIN_OR_STREAMED, Lab
 from pingpong_contract.transports._server import Answer, close, dripped, hang, reset
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
@@ -42,6 +42,16 @@ async def unknown_name(lab: Lab) -> None:
         for url, where in (("https://a.invalid/v1", "a.invalid:443"), ("http://a.invalid:8080", "a.invalid:8080")):
             error = await lab.fails_as(ConnectionFailed, transport, url, case=url)
             expect(f"{url}: {error}", expected=(True, True), seen=(error.retryable, where in str(error)))
+
+
+@check("T-connect-name")
+async def every_address(lab: Lab) -> None:
+    """A name with several addresses, as localhost often is, is tried at each until one answers."""
+    server = lab.serve([OK])
+    async with lab.transport() as transport:
+        for way, is_streamed in PLAIN_OR_STREAMED:
+            got = await lab.call(transport, f"http://localhost:{server.port}", is_streamed=is_streamed)
+            expect(way, expected=b"hello", seen=got.body)
 
 
 @check("T-error-where")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+import anyio
 import trustme
 from pingpong import ConnectionFailed, WireRequest
 
@@ -106,6 +107,27 @@ async def left(lab: Lab) -> None:
         await server.no_connection("a stream that was left")
         await lab.fails_as(ConnectionFailed, transport, server.url, case="cut")
         await lab.still_works(transport, server.url, "after it")
+
+
+@check("T-tls-frozen")
+async def frozen_peer(lab: Lab) -> None:
+    """A peer that no longer answers holds up neither a stream's aclose nor the transport's, though TLS has a goodbye to say."""
+    server = lab.serve([FIRST_PIECE, hang], tls=_context())
+    for case, is_left in (("a stream left", True), ("a stream open at aclose", False)):
+        between = lab.serve(greeting=[tunnel(server.port, answer=b"", is_freezing=True)])
+        with anyio.move_on_after(lab.wait_s) as scope:
+            async with lab.transport(verify=False) as transport:
+                stream = await transport.open(between.url.replace("http:", "https:"), POST, lab.far())
+                expect("first read", expected=b"one", seen=await stream.read())
+                between.release()
+                await lab.turns()
+                if is_left:
+                    await stream.aclose()
+                    await between.no_connection(case)
+                await transport.aclose()
+                await between.no_connection(case)
+                await stream.aclose()
+        expect_that(not scope.cancelled_caught, case, expected="an end", seen=f"it waits after {lab.wait_s:g} s")
 
 
 @check("T-proxy-plain")

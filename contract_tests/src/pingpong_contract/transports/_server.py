@@ -51,6 +51,7 @@ class Connection:
     number: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    client_left: asyncio.Event
     is_over: bool = False
 
     async def send(self, data: bytes) -> None:
@@ -149,21 +150,37 @@ def endless(piece: bytes, at_most_bytes: int = 64 * 1024 * 1024) -> Step:
     return step
 
 
-def tunnel(port: int) -> Step:
-    """What a proxy does after CONNECT, to a port of this machine."""
+async def echo(connection: Connection) -> None:
+    """Answer with the request's own body."""
+    body = connection.server.requests[-1].body
+    await asyncio.sleep(0)
+    await connection.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(_BUFFER_BYTES):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(_BUFFER_BYTES):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+def tunnel(port: int, *, answer: bytes = b"HTTP/1.1 200 OK\r\n\r\n", is_freezing: bool = False) -> Step:
+    """What a proxy does after CONNECT, to a port of this machine; `is_freezing`: it passes nothing on after `release`."""
 
     async def step(connection: Connection) -> None:
         connection.is_over = True
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        await asyncio.gather(relay(connection.reader, writer), relay(reader, connection.writer))
+        await connection.send(answer)
+        ways = (connection.reader, writer), (reader, connection.writer)
+        relays = [asyncio.ensure_future(_relay(*way)) for way in ways]
+        if is_freezing:
+            await held(connection)
+            for relay in relays:
+                relay.cancel()
+            await connection.client_left.wait()
+            writer.close()
+        await asyncio.wait(relays)
 
     return step
 
@@ -172,8 +189,9 @@ class _Counted(asyncio.StreamReaderProtocol):
     """Counts a connection as open until the client has closed its end, whatever the script waits for."""
 
     def __init__(self, server: Server) -> None:
-        super().__init__(asyncio.StreamReader(limit=_BUFFER_BYTES), server.talk)
+        super().__init__(asyncio.StreamReader(limit=_BUFFER_BYTES), self._talk)
         self._server = server
+        self._client_left = asyncio.Event()
         self._is_open = False
 
     def connection_made(self, transport: Any) -> None:
@@ -195,9 +213,13 @@ class _Counted(asyncio.StreamReaderProtocol):
         super().connection_lost(exc)
 
     def _left(self) -> None:
+        self._client_left.set()
         if self._is_open:
             self._is_open = False
             self._server.count(open_now=-1)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._server.talk(Connection(self._server, self._server.n_accepted, reader, writer, self._client_left))
 
 
 @define(eq=False)
@@ -296,10 +318,9 @@ class Server:
             with suppress(RuntimeError):  # the check's event loop is gone
                 wake()
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, connection: Connection) -> None:
         """One connection, from its first byte to its last."""
-        connection = Connection(self, self.n_accepted, reader, writer)
-        writer.transport.set_write_buffer_limits(high=1, low=0)  # with 0 for both a TLS transport never goes on
+        connection.writer.transport.set_write_buffer_limits(high=1, low=0)  # with 0 for both a TLS transport never goes on
         try:
             await _perform(connection, self.greeting)
             while not connection.is_over:
@@ -309,7 +330,7 @@ class Server:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, or the check is over
         finally:
-            writer.close()
+            connection.writer.close()
 
 
 async def _perform(connection: Connection, steps: Answer) -> None:

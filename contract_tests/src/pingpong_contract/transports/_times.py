@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from pingpong import ConnectionFailed, DeadlineExceeded, ProviderTimeout, WireRequest
@@ -80,8 +81,8 @@ async def before_head(lab: Lab) -> None:
     for way, is_streamed in PLAIN_OR_STREAMED:
         server = lab.serve([hang], [OK])
         async with lab.transport(max_connections=1) as transport:
-            call = lambda: lab.call(transport, server.url, is_streamed=is_streamed)  # noqa: E731, B023  # used in this turn
-            await _exceeds(lab, call, server, lambda: len(server.requests) == 1, f"before the head, {way}")  # noqa: B023
+            call = partial(lab.call, transport, server.url, is_streamed=is_streamed)
+            await _exceeds(lab, call, server, partial(_has_requests, server, 1), f"before the head, {way}")
             await lab.still_works(transport, server.url, f"after a deadline, {way}")
 
 
@@ -91,27 +92,46 @@ async def in_body(lab: Lab) -> None:
     for way, is_streamed in PLAIN_OR_STREAMED:
         server = lab.serve([FIRST_PIECE, hang], [OK])
         async with lab.transport(max_connections=1) as transport:
-            call = lambda: lab.call(transport, server.url, is_streamed=is_streamed)  # noqa: E731, B023  # used in this turn
-            await _exceeds(lab, call, server, lambda: server.sent_bytes > 0, f"in the body, {way}")  # noqa: B023
+            call = partial(lab.call, transport, server.url, is_streamed=is_streamed)
+            await _exceeds(lab, call, server, partial(_has_sent, server, 1), f"in the body, {way}")
             await lab.still_works(transport, server.url, f"after a deadline, {way}")
 
 
 @check("T-deadline-drip")
 async def dripping(lab: Lab) -> None:
-    """The deadline is total: a body of which one byte comes again and again does not put it off."""
-    one_byte = b"1\r\nx\r\n"
-    for way, is_streamed in PLAIN_OR_STREAMED:
-        server = lab.serve([CHUNKED, *[step for _ in range(10) for step in (one_byte, held)], hang])
-        async with lab.transport(idle_timeout_s=FAR_S) as transport:
-            async with lab.beside(lambda: lab.call(transport, server.url, is_streamed=is_streamed)) as call:  # noqa: B023
-                for n in range(1, 7):
-                    sent_bytes = len(CHUNKED) + n * len(one_byte)
-                    await server.until(f"byte {n} is sent", lambda: server.sent_bytes >= sent_bytes)  # noqa: B023
-                    lab.clock.put_forward(FAR_S / 5)
-                    server.release()
-                outcome = await call.outcome()
-            expect(way, expected=DeadlineExceeded, seen=type(outcome))
-            await server.no_connection(way)
+    """The deadline is total: one byte that comes again and again, in the head or in the body, does not put it off."""
+    drips = {"head": (b"HTTP/1.1 200 OK\r\nx: ", b"y"), "body": (CHUNKED, b"1\r\nx\r\n")}
+    for case, (before, one_byte) in drips.items():
+        for way, is_streamed in PLAIN_OR_STREAMED:
+            server = lab.serve([before, *[step for _ in range(10) for step in (one_byte, held)], hang])
+            async with lab.transport(idle_timeout_s=10 * FAR_S) as transport:
+                async with lab.beside(partial(lab.call, transport, server.url, is_streamed=is_streamed)) as call:
+                    for n in range(1, 7):
+                        sent = partial(_has_sent, server, len(before) + n * len(one_byte))
+                        await server.until(f"byte {n} of the {case} is sent", sent)
+                        lab.clock.put_forward(FAR_S / 5.5)
+                        server.release()
+                    outcome = await call.outcome()
+                expect(f"{case}, {way}", expected=DeadlineExceeded, seen=type(outcome))
+                await server.no_connection(f"{case}, {way}")
+
+
+def _has_sent(server: Server, sent_bytes: int) -> bool:
+    return server.sent_bytes >= sent_bytes
+
+
+def _has_requests(server: Server, n_requests: int) -> bool:
+    return len(server.requests) == n_requests
+
+
+@check("T-deadline-none")
+async def none_at_all(lab: Lab) -> None:
+    """A deadline of infinity is none."""
+    server = lab.serve([OK])
+    async with lab.transport() as transport:
+        for way, is_streamed in PLAIN_OR_STREAMED:
+            got = await lab.call(transport, server.url, is_streamed=is_streamed, deadline_s=float("inf"))
+            expect(way, expected=b"hello", seen=got.body)
 
 
 @check("T-deadline-past")
