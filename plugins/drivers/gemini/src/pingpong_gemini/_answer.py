@@ -34,7 +34,7 @@ from pingpong_wire import json_text
 
 from pingpong_gemini._errors import error_from_body
 from pingpong_gemini._finish import block_word, finish_from_wire, finish_word
-from pingpong_gemini._json import PROVIDER, Json, opaque_of, seen_camel
+from pingpong_gemini._json import PROVIDER, Json, camel, opaque_of, seen_camel
 from pingpong_gemini._parts import CANDIDATE, part_from_wire, part_to_wire, plain_text
 from pingpong_gemini._usage import KNOWN as KNOWN_COUNTS
 from pingpong_gemini._usage import usage_from_wire
@@ -61,6 +61,7 @@ class Answer:
         self._has_candidate = False
         self._is_blocked = False
         self._counts: Json = {}
+        self._told_usage: Json = {}
         self._rest: Json = {}
         self._further: dict[int, Answer] = {}
 
@@ -91,15 +92,17 @@ class Answer:
             raise MalformedResponse("Gemini's answer is no JSON object.", provider=PROVIDER)
         if "error" in document:
             raise error_from_body(document, status=None, headers={})
-        body = seen_camel(document)
+        is_plain = _OF_DOCUMENT.issuperset(document)
+        body = document if is_plain else camel(document)
         events: list[Event] = [] if self._is_started else [self._start(body)]
         self._take_usage(body.get("usageMetadata"))
         candidates = body.get("candidates") or []
         if not isinstance(candidates, list):
             raise MalformedResponse("Gemini's answer has candidates that are no list.", provider=PROVIDER)
-        if not _OF_DOCUMENT.issuperset(body):
+        if not is_plain:
             self._rest.update({name: value for name, value in body.items() if name not in _OF_DOCUMENT})
-        for candidate in map(seen_camel, candidates):
+        for value in candidates:
+            candidate = value if isinstance(value, dict) and _OF_CANDIDATE.issuperset(value) else camel(value)
             index = candidate.get("index")
             if isinstance(index, int) and index > 0:
                 self._further.setdefault(index, Answer())._take_candidate(candidate, [])
@@ -117,12 +120,11 @@ class Answer:
         return StreamStart(PROVIDER, self._model, self._response_id, self._request_id)
 
     def _take_usage(self, value: object) -> None:
-        """Counts are repeated as they grow, so the last ones hold; they are read when the answer ends."""
+        """Counts are repeated as they grow, so the last ones hold; other fields as last told. Read when the answer ends."""
         meta = seen_camel(value)
         if not KNOWN_COUNTS.isdisjoint(meta):
             self._counts = meta
-        if extra := sorted([name for name in meta if name not in KNOWN_COUNTS]):
-            self._rest.setdefault("usageMetadata", {}).update({name: meta[name] for name in extra})
+        self._told_usage.update(meta)
 
     def _take_feedback(self, feedback: object) -> None:
         reason = block_word(seen_camel(feedback).get("blockReason"))
@@ -132,14 +134,14 @@ class Answer:
 
     def _take_candidate(self, candidate: Json, events: list[Event]) -> None:
         self._has_candidate = True
-        parts = seen_camel(candidate.get("content")).get("parts") or []
+        content = candidate.get("content")
+        parts = (content.get("parts") if isinstance(content, dict) else None) or []
         if not isinstance(parts, list):
             raise MalformedResponse("Gemini's answer has parts that are no list.", provider=PROVIDER)
         for value in parts:
             self._take_part(value, events)
-        finish = finish_word(candidate.get("finishReason"))
-        if finish is not None:
-            self._raw_finish = finish
+        if "finishReason" in candidate:
+            self._raw_finish = finish_word(candidate["finishReason"]) or self._raw_finish
         if not _OF_CANDIDATE.issuperset(candidate):
             self._take_extras({name: value for name, value in candidate.items() if name not in _OF_CANDIDATE})
 
@@ -198,7 +200,7 @@ class Answer:
         events: list[Event] = []
         self._end_text(None, events)
         events += [PartEnd(len(self._parts) + i, part) for i, part in enumerate(self._further_parts())]
-        return [*events, StreamEnd(self._finish(), self._raw_finish, None, self.usage, opaque_of(self._rest))]
+        return [*events, StreamEnd(self._finish(), self._raw_finish, None, self.usage, self._opaque())]
 
     def response(self, raw: bytes) -> Response:
         """What all events together tell, at once. Call it once, when no document follows."""
@@ -212,13 +214,17 @@ class Answer:
             usage=self.usage,
             response_id=self._response_id,
             request_id=self._request_id,
-            opaque=opaque_of(self._rest),
+            opaque=self._opaque(),
             raw=raw,
         )
 
     def _further_parts(self) -> list[Part]:
         further = [self._further[index]._candidate(index) for index in sorted(self._further)]
         return [Opaque(PROVIDER, json_text({CANDIDATE: candidate})) for candidate in further]
+
+    def _opaque(self) -> Opaque | None:
+        usage = {name: self._told_usage[name] for name in sorted(self._told_usage) if name not in KNOWN_COUNTS}
+        return opaque_of({"usageMetadata": usage, **self._rest} if usage else self._rest)
 
     def _finish(self) -> FinishReason:
         if self._is_blocked:
