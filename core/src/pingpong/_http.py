@@ -138,14 +138,20 @@ def headers_in(raw: Iterable[tuple[bytes, bytes]], max_header_bytes: int) -> dic
         ResponseTooLarge: They are too many, or too long.
     """
     headers: dict[str, str] = {}
-    n_left, bytes_left = _MAX_HEADERS, max_header_bytes
+    n_headers = n_bytes = 0
     for raw_name, raw_value in raw:
-        n_left, bytes_left = n_left - 1, bytes_left - len(raw_name) - len(raw_value)
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        n_headers += 1
+        n_bytes += len(raw_name) + len(raw_value)
+        name, value = _header_name(raw_name), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if n_left < 0 or bytes_left < 0:
+    if n_headers > _MAX_HEADERS or n_bytes > max_header_bytes:
         raise Trouble.head.error()
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _header_name(raw: bytes) -> str:
+    return raw.decode("latin-1").lower()
 
 
 def _gzip() -> Any:

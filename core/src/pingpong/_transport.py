@@ -7,13 +7,14 @@ used here but what the two share (adr/0005).
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import anyio
@@ -32,6 +33,9 @@ _KEEPALIVE_S = 20.0
 
 # The most that closing may hold up a cancelled task.
 _CLOSE_TIMEOUT_S = 2.0
+
+# How soon a deadline that found another cancellation under way looks again.
+_NEXT_TRY_S = 0.01
 
 # What one socket read can hold: httpcore reads 64 KiB, and a chunk takes a byte at least.
 _MAX_BUFFERED_CHUNKS = 64 * 1024
@@ -52,14 +56,52 @@ class SystemClock:
         """Wait; a cancellation point even for 0."""
         await anyio.sleep(seconds)
 
-    @contextmanager
-    def deadline(self, at_s: float) -> Iterator[None]:
-        """Cancel what runs inside at `at_s`, then raise `DeadlineExceeded`; a cancellation from outside stays one."""
-        # The event loop's clock may have another zero than time.monotonic (trio's has).
-        with anyio.CancelScope(deadline=anyio.current_time() + at_s - time.monotonic()) as scope:
-            yield
-        if scope.cancelled_caught:
-            raise Trouble.late.error()
+    def deadline(self, at_s: float) -> AbstractContextManager[None]:
+        """
+        Cancel what runs inside at `at_s`, then raise `DeadlineExceeded`; a cancellation from outside stays one.
+
+        On asyncio it cancels as `asyncio.timeout` does: code inside that anyio shields is not spared.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            task = None
+        return _deadline_of_anyio(at_s) if task is None else _DeadlineOfTask(at_s, task)
+
+
+@contextmanager
+def _deadline_of_anyio(at_s: float) -> Iterator[None]:
+    # The event loop's clock may have another zero than time.monotonic (trio's has).
+    with anyio.CancelScope(deadline=anyio.current_time() + at_s - time.monotonic()) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise Trouble.late.error()
+
+
+class _DeadlineOfTask:
+    """The same for a task of asyncio, at a third of the cost: one stands around every call and every wait."""
+
+    __slots__ = ("_at_s", "_handle", "_is_over", "_n_before", "_task")
+
+    def __init__(self, at_s: float, task: asyncio.Task[Any]) -> None:
+        self._at_s, self._task, self._is_over = at_s, task, False
+
+    def __enter__(self) -> None:
+        self._n_before = self._task.cancelling()
+        left_s, loop = self._at_s - time.monotonic(), self._task.get_loop()
+        self._handle = loop.call_later(left_s, self._end) if left_s > 0 else loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        # Another cancellation that is under way goes first, or its owner would not know it again.
+        if self._task.cancelling() > self._n_before:
+            self._handle = self._task.get_loop().call_later(_NEXT_TRY_S, self._end)
+        else:
+            self._is_over = self._task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._handle.cancel()
+        if self._is_over and self._task.uncancel() <= self._n_before and isinstance(exc, asyncio.CancelledError):
+            raise Trouble.late.error() from None
 
 
 def backend_running() -> str:
@@ -153,13 +195,18 @@ class _HttpxStream:
 
     _transport: HttpxTransport
     where: str
-    _deadline_s: float
-    _state: Literal["open", "ended", "closed"] = "open"
+    deadline_s: float
+    _state: Literal["new", "open", "ended", "closed"] = "new"
     _response: Any = None
     _chunks: Any = None
     _decoder: Any = None
     status: int = 0
     headers: Mapping[str, str] = {}
+
+    async def take_slot(self) -> None:
+        """Wait for one."""
+        await self._transport.slots.acquire()
+        self._state = "open"
 
     def take_head(self, response: Any, options: TransportOptions) -> None:
         """Begin the body; from here on there is a connection to close."""
@@ -173,7 +220,7 @@ class _HttpxStream:
 
     async def read(self) -> bytes:
         try:
-            with self._transport.waiting(self._deadline_s, self.where):
+            with self._transport.waiting(self.deadline_s, self.where):
                 return await self.next_bytes()
         except BaseException:
             await self.aclose()
@@ -251,54 +298,54 @@ class HttpxTransport:
 
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The whole answer, whatever its status; silence is bounded by the deadline alone."""
-        with self._clock.deadline(deadline_s):
-            await self.slots.acquire()
-            stream = await self._open(base_url, request, deadline_s, is_stream=False)
-            try:
-                pieces = []
+        stream, pieces = _HttpxStream(self, where_of(base_url), deadline_s), []
+        try:
+            with self._clock.deadline(deadline_s):
+                await stream.take_slot()
+                await self._open(stream, base_url, request, is_stream=False)
                 while piece := await stream.next_bytes():
                     pieces.append(piece)
-            except BaseException:
-                await stream.aclose()
-                raise
+        except BaseException:
+            await stream.aclose()
+            raise
         return WireResponse(stream.status, stream.headers, b"".join(pieces))
 
     async def open(self, base_url: str, request: WireRequest, deadline_s: float) -> _HttpxStream:
         """The answer's head."""
-        bounded = self.waiting(deadline_s, where_of(base_url))
-        with self._clock.deadline(deadline_s):
-            await self.slots.acquire()
-        with bounded:
-            return await self._open(base_url, request, deadline_s, is_stream=True)
-
-    async def _open(self, base_url: str, request: WireRequest, deadline_s: float, *, is_stream: bool) -> _HttpxStream:
-        """The answer's head, in a slot that was taken for it."""
-        stream = _HttpxStream(self, "", deadline_s)
+        stream = _HttpxStream(self, where_of(base_url), deadline_s)
         try:
-            if self._client is None and not self._is_closed:
-                self._adopt(_own_client(self._options))
-            if self._is_closed or self._client.is_closed:
-                raise Trouble.closed.error()
-            stream.where = where_of(base_url)
-            timeout = {"connect": self._options.connect_timeout_s, "read": None, "write": None, "pool": None}
-            tracing = {"trace": _TlsGuard()} if base_url.startswith("https:") else {}
-            try:
-                outgoing = self._client.build_request(
-                    request.method,
-                    self.library.url(base_url + request.target),
-                    content=request.body,
-                    headers=headers_out(request.headers, is_stream=is_stream),
-                    extensions={"timeout": timeout, **tracing},
-                )
-                outgoing.stream = self.library.body(request.body)
-                response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-            except self.library.failures as exc:
-                self.library.raise_mapped(exc, stream.where)
-            stream.take_head(response, self._options)
+            with self._clock.deadline(deadline_s):
+                await stream.take_slot()
+            with self.waiting(deadline_s, stream.where):
+                await self._open(stream, base_url, request, is_stream=True)
         except BaseException:
             await stream.aclose()
             raise
         return stream
+
+    async def _open(self, stream: _HttpxStream, base_url: str, request: WireRequest, *, is_stream: bool) -> None:
+        """Send the request and take the answer's head, in the stream's slot."""
+        if self._client is None and not self._is_closed:
+            self._adopt(_own_client(self._options))
+        if self._is_closed or self._client.is_closed:
+            raise Trouble.closed.error()
+        if self._clock.monotonic_s() >= stream.deadline_s:
+            raise Trouble.late.error()
+        timeout = {"connect": self._options.connect_timeout_s, "read": None, "write": None, "pool": None}
+        tracing = {"trace": _TlsGuard()} if base_url.startswith("https:") else {}
+        try:
+            outgoing = self._client.build_request(
+                request.method,
+                self.library.url(base_url + request.target),
+                content=request.body,
+                headers=headers_out(request.headers, is_stream=is_stream),
+                extensions={"timeout": timeout, **tracing},
+            )
+            outgoing.stream = self.library.body(request.body)
+            response = await self._client.send(outgoing, stream=True, follow_redirects=False)
+        except self.library.failures as exc:
+            self.library.raise_mapped(exc, stream.where)
+        stream.take_head(response, self._options)
 
     async def aclose(self) -> None:
         """Close every connection of a client of our own; calls under way fail. Idempotent."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
+from http.cookies import SimpleCookie
 from typing import Any, Literal, NoReturn
 
 import aiohttp
@@ -77,6 +78,15 @@ def raise_mapped(exc: BaseException, where: str) -> NoReturn:
             raise Trouble.head.error() from None
         cause = cause.__cause__
     raise Trouble.failed.error(where, type(exc).__name__) from None
+
+
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Keeps none, and gives out the same none each time."""
+
+    _none: SimpleCookie = SimpleCookie()
+
+    def filter_cookies(self, request_url: URL) -> SimpleCookie:
+        return self._none
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -195,7 +205,9 @@ class AiohttpTransport:
         """The whole answer, whatever its status; silence is bounded by the deadline alone."""
         where = where_of(base_url)
         with self._clock.deadline(deadline_s):
-            response, headers, decoder = await self._answer(await self._ready(), base_url, request, where, is_stream=False)
+            response, headers, decoder = await self._answer(
+                await self._ready(deadline_s), base_url, request, where, is_stream=False
+            )
             pieces = []
             try:
                 while raw := await response.content.readany():
@@ -212,7 +224,7 @@ class AiohttpTransport:
         """The answer's head."""
         where = where_of(base_url)
         with self._clock.deadline(deadline_s):
-            session = await self._ready()
+            session = await self._ready(deadline_s)
         with self.waiting(deadline_s, where):
             response, headers, decoder = await self._answer(session, base_url, request, where, is_stream=True)
         return _AiohttpStream(self, response, decoder, deadline_s, where, response.status, headers)
@@ -241,7 +253,7 @@ class AiohttpTransport:
         self._answers.add(response)
         return response, headers, decoder
 
-    async def _ready(self) -> aiohttp.ClientSession:
+    async def _ready(self, deadline_s: float) -> aiohttp.ClientSession:
         """The session of this event loop, once there is a slot to use it with."""
         try:
             loop = asyncio.get_running_loop()
@@ -250,9 +262,10 @@ class AiohttpTransport:
         if loop is not self._loop and not self._is_closed:
             await self._move_to(loop)
         await self._slots.acquire()
-        if self._is_closed or self._session is None:
+        is_late = self._clock.monotonic_s() >= deadline_s
+        if is_late or self._is_closed or self._session is None:
             self._slots.release()
-            raise Trouble.closed.error()
+            raise (Trouble.late if is_late else Trouble.closed).error()
         return self._session
 
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -269,7 +282,7 @@ class AiohttpTransport:
         )
         return aiohttp.ClientSession(
             connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=_NoCookies(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._options.connect_timeout_s),
             auto_decompress=False,
             trust_env=False,
