@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from pingpong import InvalidRequestError, MalformedResponse, Opaque, Request, UnsupportedParameter, WireRequest, WireResponse
 from pingpong_wire import attached as provider_fields
-from pingpong_wire import attachment, json_bytes, json_text, object_from_json, parsed
+from pingpong_wire import json_bytes, json_text, object_from_json, parsed
 
 JSON_HEADERS: Mapping[str, str] = {"content-type": "application/json"}
 SSE_HEADERS: Mapping[str, str] = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
@@ -39,7 +39,11 @@ def decoded(data: bytes, decoder: msgspec.json.Decoder[T], provider: str) -> T:
     Raises:
         MalformedResponse: It is no JSON or of another shape; the message names the place, never the content.
     """
-    return parsed(data, decoder, lambda fault: MalformedResponse(f"What {provider} sent {fault}.", provider=provider))
+    try:
+        return decoder.decode(data)
+    except (ValueError, RecursionError):
+        # What can be mended is; for the rest, this says what is wrong.
+        return parsed(data, decoder, lambda fault: MalformedResponse(f"What {provider} sent {fault}.", provider=provider))
 
 
 def body_of(wire: WireRequest) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def kept(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque:
 
 def kept_if_any(provider: str, wire: str, value: Mapping[str, Any]) -> Opaque | None:
     """What one wire of the provider wants kept, None where there is nothing."""
-    return attachment(provider, {wire: value} if value else {})
+    return kept(provider, wire, value) if value else None
 
 
 def attached(opaque: Opaque | None, provider: str, wire: str) -> dict[str, Any]:
@@ -90,6 +94,10 @@ def refuse_unplaced(request: Request, provider: str, names: tuple[str, ...], end
     Raises:
         UnsupportedParameter: Some are set; `options` names them all.
     """
-    if unplaced := tuple([name for name in names if getattr(request, name) not in (None, ())]):
+    unplaced: list[str] = []
+    for name in names:
+        if getattr(request, name) not in (None, ()):
+            unplaced.append(name)
+    if unplaced:
         message = f'{endpoint} of {provider} has no place for {", ".join(unplaced)}; leave it out, or set on_unsupported="drop".'
-        raise UnsupportedParameter(message, provider=provider, options=unplaced)
+        raise UnsupportedParameter(message, provider=provider, options=tuple(unplaced))

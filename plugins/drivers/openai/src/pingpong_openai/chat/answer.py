@@ -46,25 +46,31 @@ def finish_from_wire(word: str | None, *, is_refusal: bool) -> FinishReason:
 class _Open:
     """A part on its way: text pieces for text, reasoning and calls, bytes for sound."""
 
+    id = ""
+    name = ""
+    type = "function"
+    expires_at: int | None = None
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.pieces: list[str] = []
         self.sound: list[bytes] = []
-        self.id = ""
-        self.name = ""
-        self.type = "function"
-        self.expires_at: int | None = None
 
 
 class AnswerFold:
-    """The answer of one choice. `take` gives the events of a delta, `parts` what all of them came to."""
+    """
+    The answer of one choice. `take` gives the events of a delta, `parts` what all of them came to.
+
+    Attributes:
+        logprobs: Token probabilities, all of them; {} where none were asked for.
+    """
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
         self._parts: list[_Open] = []
         self._index: dict[object, int] = {}
         self._annotations: list[Any] = []
-        self._logprobs: dict[str, list[Any]] = {}
+        self.logprobs: dict[str, list[Any]] = {}
         self.raw_finish_reason: str | None = None
         self.is_refusal = False
 
@@ -72,11 +78,6 @@ class AnswerFold:
     def finish_reason(self) -> FinishReason:
         """Why the answer ended, `unknown` where the wire did not say."""
         return finish_from_wire(self.raw_finish_reason, is_refusal=self.is_refusal)
-
-    @property
-    def logprobs(self) -> dict[str, list[Any]]:
-        """Token probabilities, all of them; {} where none were asked for."""
-        return self._logprobs
 
     def take(self, choice: Choice) -> list[ContentEvent]:
         """Events of one delta, or of a whole message."""
@@ -119,7 +120,7 @@ class AnswerFold:
     def _take_logprobs(self, logprobs: Logprobs) -> None:
         for name, tokens in (("content", logprobs.content), ("refusal", logprobs.refusal)):
             if tokens:
-                self._logprobs.setdefault(name, []).extend(tokens)
+                self.logprobs.setdefault(name, []).extend(tokens)
 
     def _is_repeated(self, refusal: str) -> bool:
         # A renderer learns only at the end that what it streamed as content was a refusal, and then says it again as one.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from pingpong import (
@@ -35,6 +36,8 @@ TOOL_FAILED = "The tool failed:"
 """First text of a tool result that is an error: the wire has no field for that, and the model must know."""
 
 _SAME_NAME = ("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "reasoning_effort")
+_same_values: Callable[[Request], tuple[Any, ...]] = attrgetter(*_SAME_NAME)
+_NONE_SET = (None,) * len(_SAME_NAME)
 _NO_PLACE = ("top_k", "reasoning_budget_tokens")
 
 
@@ -57,7 +60,9 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
         body["response_format"] = {"type": "json_schema", "json_schema": _schema(request.output_schema)}
     if request.max_output_tokens is not None:
         body["max_completion_tokens"] = request.max_output_tokens
-    body |= {name: value for name in _SAME_NAME if (value := getattr(request, name)) is not None}
+    same = _same_values(request)
+    if same != _NONE_SET:
+        body |= {name: value for name, value in zip(_SAME_NAME, same, strict=True) if value is not None}
     if request.stop:
         body["stop"] = list(request.stop)
     if is_stream:
@@ -85,13 +90,15 @@ def _schema(schema: OutputSchema) -> dict[str, Any]:
 
 
 def _messages(provider: str, messages: tuple[Message, ...], system: str) -> list[dict[str, Any]]:
-    said = [part for message in messages if message.role is Role.assistant for part in message.parts]
-    legacy_ids = {part.call_id for part in said if isinstance(part, ToolCall) and is_legacy(provider, part)}
     wire: list[dict[str, Any]] = []
+    legacy_ids: set[str] | None = None
     for message in messages:
         if message.role is Role.assistant:
             wire.append(_assistant(provider, message))
         elif message.role is Role.tool:
+            if legacy_ids is None:
+                calls = [part for m in messages for part in m.parts if isinstance(part, ToolCall)]
+                legacy_ids = {call.call_id for call in calls if is_legacy(provider, call)}
             wire += _tool_results(provider, message, legacy_ids)
         else:
             role = system if message.role is Role.system else "user"

@@ -18,19 +18,15 @@ from pingpong_openai.jsonwire import decoded, kept, kept_if_any
 
 
 class CompletionFold:
-    """The whole answer: first choice, further choices, usage and what is kept of the rest."""
+    """The whole answer: first choice, which the response holds, further choices, usage and what is kept of the rest."""
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._folds: dict[int, AnswerFold] = {0: AnswerFold(provider)}
+        self.first = AnswerFold(provider)
+        self._folds = {0: self.first}
         self._kept: dict[str, Any] = {}
         self._said: tuple[Any, ...] = ()
         self.usage: Usage | None = None
-
-    @property
-    def first(self) -> AnswerFold:
-        """The answer that the response holds."""
-        return self._folds[0]
 
     def take(self, completion: Completion) -> list[Event]:
         """Events of a chunk, or of a whole body."""
@@ -60,8 +56,8 @@ class CompletionFold:
 
     def opaque(self) -> Opaque | None:
         """What is kept of the answer as a whole."""
-        logprobs = {"logprobs": self.first.logprobs} if self.first.logprobs else {}
-        return kept_if_any(self._provider, WIRE, {**self._kept, **logprobs})
+        logprobs = self.first.logprobs
+        return kept_if_any(self._provider, WIRE, {**self._kept, "logprobs": logprobs} if logprobs else self._kept)
 
     def end(self) -> list[Event]:
         """The ends of all parts and the end of the stream."""
@@ -128,12 +124,13 @@ def response_from_completion(provider: str, completion: Completion, request_id: 
     """The response that a whole body tells, put together by the same code as a stream."""
     fold = CompletionFold(provider)
     fold.take(completion)
+    first = fold.first
     return Response(
         provider=provider,
         model=completion.model or "",
         parts=fold.parts(),
-        finish_reason=fold.first.finish_reason,
-        raw_finish_reason=fold.first.raw_finish_reason,
+        finish_reason=first.finish_reason,
+        raw_finish_reason=first.raw_finish_reason,
         usage=fold.usage,
         response_id=given_id(completion.id),
         request_id=request_id,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from pingpong import (
@@ -31,6 +32,8 @@ from pingpong_openai.media import file_id_of, file_name, url_of
 from pingpong_openai.responses.items import WIRE, call_item, is_custom_call, message_item, reasoning_item, runs
 
 _SAME_NAME = ("max_output_tokens", "temperature", "top_p", "parallel_tool_calls")
+_same_values: Callable[[Request], tuple[Any, ...]] = attrgetter(*_SAME_NAME)
+_NONE_SET = (None,) * len(_SAME_NAME)
 _NO_PLACE = ("stop", "seed", "presence_penalty", "frequency_penalty", "top_k", "reasoning_budget_tokens")
 INCLUDED = "reasoning.encrypted_content"
 """Asked of reasoning models, so that their reasoning can be sent back where OpenAI stores nothing."""
@@ -45,10 +48,7 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
     refuse_unplaced(request, provider, _NO_PLACE, "responses")
     is_reasoning = Capability.reasoning in card.capabilities
     system = "developer" if is_reasoning else "system"
-    said = [part for message in request.messages if message.role is Role.assistant for part in message.parts]
-    custom_ids = {part.call_id for part in said if isinstance(part, ToolCall) and is_custom_call(provider, part)}
-    body: dict[str, Any] = {"model": card.model}
-    body["input"] = [item for m in request.messages for item in _items(provider, m, system, custom_ids)]
+    body: dict[str, Any] = {"model": card.model, "input": _input(provider, request.messages, system)}
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
@@ -59,7 +59,9 @@ def body_from_request(provider: str, names: frozenset[str], request: Request, ca
         body["reasoning"] = {"effort": request.reasoning_effort}
     if is_reasoning:
         body["include"] = [INCLUDED]
-    body |= {name: value for name in _SAME_NAME if (value := getattr(request, name)) is not None}
+    same = _same_values(request)
+    if same != _NONE_SET:
+        body |= {name: value for name, value in zip(_SAME_NAME, same, strict=True) if value is not None}
     if is_stream:
         body["stream"] = True
     return merged(body, request.provider_options.get(provider, {}), names)
@@ -81,20 +83,36 @@ def _format(schema: OutputSchema) -> dict[str, Any]:
     return wire if schema.description is None else {**wire, "description": schema.description}
 
 
-def _items(provider: str, message: Message, system: str, custom_ids: set[str]) -> Iterator[dict[str, Any]]:
-    if message.role is Role.assistant:
-        yield from _assistant(provider, message)
-    elif message.role is Role.tool:
-        for part in message.parts:
-            if isinstance(part, ToolCallResponse):
-                yield _tool_result(provider, part, is_custom=part.call_id in custom_ids)
-            elif isinstance(part, Opaque):
-                yield _whole_item(provider, part)
-    else:
-        yield from [_whole_item(provider, part) for part in message.parts if isinstance(part, Opaque)]
-        content = _content(provider, tuple([part for part in message.parts if not isinstance(part, Opaque)]))
-        if content:
-            yield {"role": system if message.role is Role.system else "user", "content": content}
+def _input(provider: str, messages: tuple[Message, ...], system: str) -> list[dict[str, Any]]:
+    wire: list[dict[str, Any]] = []
+    custom_ids: set[str] | None = None
+    for message in messages:
+        if message.role is Role.assistant:
+            wire += _assistant(provider, message)
+        elif message.role is Role.tool:
+            if custom_ids is None:
+                calls = [part for m in messages for part in m.parts if isinstance(part, ToolCall)]
+                custom_ids = {call.call_id for call in calls if is_custom_call(provider, call)}
+            wire += _tool_results(provider, message, custom_ids)
+        else:
+            wire += _spoken(provider, message, system if message.role is Role.system else "user")
+    return wire
+
+
+def _tool_results(provider: str, message: Message, custom_ids: set[str]) -> Iterator[dict[str, Any]]:
+    for part in message.parts:
+        if isinstance(part, ToolCallResponse):
+            yield _tool_result(provider, part, is_custom=part.call_id in custom_ids)
+        elif isinstance(part, Opaque):
+            yield _whole_item(provider, part)
+
+
+def _spoken(provider: str, message: Message, role: str) -> list[dict[str, Any]]:
+    items = [_whole_item(provider, part) for part in message.parts if isinstance(part, Opaque)]
+    parts = tuple([part for part in message.parts if not isinstance(part, Opaque)]) if items else message.parts
+    if content := _content(provider, parts):
+        items.append({"role": role, "content": content})
+    return items
 
 
 def _whole_item(provider: str, part: Opaque) -> dict[str, Any]:
