@@ -48,8 +48,7 @@ def contents_to_wire(request: Request, *, needs_signatures: bool) -> Json:
         elif parts:
             is_model = message.role is Role.assistant
             contents.append({"role": "model" if is_model else "user", "parts": parts})
-            call = next((part for part in parts if is_model and "functionCall" in part), None)
-            if call is not None and needs_signatures:
+            if is_model and needs_signatures and (call := next((part for part in parts if "functionCall" in part), None)):
                 call.setdefault("thoughtSignature", UNSIGNED)
             last = message.role
     return {**({"systemInstruction": {"parts": system}} if system else {}), "contents": contents}

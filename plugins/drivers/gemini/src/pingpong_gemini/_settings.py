@@ -6,7 +6,8 @@ Source: `GenerationConfig`, `Tool`, `ToolConfig` in google/ai/generativelanguage
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, get_args
 
 from pingpong import InvalidRequestError, OutputSchema, ReasoningEffort, Request, Tool, ToolChoice, UnsupportedParameter
@@ -31,6 +32,8 @@ _NUMBERS = {
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
 }
+_numbers: Callable[[Request], tuple[Any, ...]] = attrgetter(*_NUMBERS.values())
+_NONE_SET = (None,) * len(_NUMBERS)
 _SCHEMAS = ("responseJsonSchema", "_responseJsonSchema", "responseSchema")
 _JSON_TYPE = "application/json"
 _ENUM_TYPE = "text/x.enum"
@@ -93,14 +96,17 @@ def _tool_config(request: Request, options: Json) -> Json:
         calling["mode"] = _MODE_OF_CHOICE[choice.mode]
     if choice is not None and choice.name is not None:
         calling["allowedFunctionNames"] = [choice.name]
-    if any(tool.is_strict for tool in request.tools) and (choice is None or choice.mode == "auto"):
+    if request.tools and any(tool.is_strict for tool in request.tools) and (choice is None or choice.mode == "auto"):
         calling["mode"] = "VALIDATED"
     merged = {**_object(options.get("functionCallingConfig"), "toolConfig.functionCallingConfig"), **calling}
     return {**options, **({"functionCallingConfig": merged} if merged else {})}
 
 
 def _generation_config(request: Request, model: str, options: Json) -> Json:
-    config = {wire: value for wire, name in _NUMBERS.items() if (value := getattr(request, name)) is not None}
+    numbers = _numbers(request)
+    config: Json = {}
+    if numbers != _NONE_SET:
+        config = {name: value for name, value in zip(_NUMBERS, numbers, strict=True) if value is not None}
     if request.stop:
         config["stopSequences"] = list(request.stop)
     if request.output_schema is not None:
