@@ -199,23 +199,25 @@ def _storm(n_at_a_time: int) -> Check:
     async def run(lab: Lab) -> None:
         draw = Random(n_at_a_time)  # noqa: S311  # where to cancel, no secret
         server = lab.serve([CHUNKED + b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"])
-        n_cancelled, n_left = 0, _N_CALLS
+        n_cancelled, n_left, span_s, n_turns = 0, _N_CALLS, 0.0, 0
         async with lab.transport() as transport:
 
             async def cut_short(_: int) -> WireResponse:
                 nonlocal n_cancelled
                 with anyio.CancelScope() as scope:
                     if draw.random() < 0.5:
-                        scope.deadline = anyio.current_time() + draw.random() * 0.001 * min(n_at_a_time, 40)
+                        scope.deadline = anyio.current_time() + draw.random() * span_s
                         return await lab.call(transport, server.url, is_streamed=draw.random() < 0.5)
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(partial(lab.call, transport, server.url, is_streamed=draw.random() < 0.5))
-                        await lab.turns(draw.randrange(30))
+                        await lab.turns(draw.randrange(n_turns))
                         scope.cancel()
                 n_cancelled += scope.cancelled_caught
                 return WireResponse(0)
 
             while n_left > 0:
+                # Some waves are over before most of their calls are answered: a queue in a client is where calls get lost.
+                span_s, n_turns = 0.001 * max(1.0, draw.choice((0.2, 0.3, 0.6)) * n_at_a_time), draw.choice((30, 60, 100))
                 async with lab.many(min(n_left, n_at_a_time), cut_short) as calls:
                     for call in calls:
                         await call.body()
