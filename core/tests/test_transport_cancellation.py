@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -200,6 +201,61 @@ async def test_clock_deadline_and_readings() -> None:
         raise KeyError
     assert UTC is CLOCK.utc_now().tzinfo
     assert CLOCK.monotonic_s() <= CLOCK.monotonic_s()
+
+
+async def test_a_deadline_inside_a_deadline() -> None:
+    """Each ends its own block; one that is swallowed leaves the outer one standing, even where both pass at one moment."""
+
+    async def work(at_s: float, inner_at_s: float) -> None:
+        with CLOCK.deadline(at_s):
+            for _ in range(2):
+                with suppress(DeadlineExceeded), CLOCK.deadline(inner_at_s):
+                    await CLOCK.sleep(30)
+            with CLOCK.deadline(far()):
+                await CLOCK.sleep(30)
+
+    soon_s = CLOCK.monotonic_s() + 0.02
+    for inner_at_s in (CLOCK.monotonic_s(), soon_s):
+        with pytest.raises(DeadlineExceeded):
+            await work(soon_s, inner_at_s)
+    await CLOCK.sleep(0)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("is_passed", [False, True])
+async def test_asyncios_own_cancellations_stay_what_they_are(is_passed: bool) -> None:
+    """A task's cancel() and asyncio.timeout go through a deadline as themselves, and the task is as it was."""
+
+    async def work() -> None:
+        with CLOCK.deadline(CLOCK.monotonic_s() + (0.005 if is_passed else 30)):
+            await CLOCK.sleep(30)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(DeadlineExceeded if is_passed else TimeoutError):
+        async with asyncio.timeout(0.03):
+            await work()
+    current = asyncio.current_task()
+    assert current is not None
+    assert current.cancelling() == 0
+
+
+async def test_an_error_that_a_passed_deadline_caused_is_passed_on() -> None:
+    """What the code inside makes of its cancellation is not replaced, and nothing is left to cancel what follows."""
+
+    async def work() -> None:
+        with CLOCK.deadline(CLOCK.monotonic_s()):
+            try:
+                await CLOCK.sleep(30)
+            finally:
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        await work()
+    await CLOCK.sleep(0)
 
 
 @pytest.mark.parametrize("owner", ["own", "host"])
