@@ -113,8 +113,10 @@ class AnswerFold:
         return i, self._parts[i]
 
     def _say(self, key: str, kind: str, text: str) -> int:
-        i, part = self._open(key, kind)
-        part.pieces.append(text)
+        i = self._index.get(key)
+        if i is None:
+            i, _ = self._open(key, kind)
+        self._parts[i].pieces.append(text)
         return i
 
     def _take_logprobs(self, logprobs: Logprobs) -> None:
