@@ -27,10 +27,7 @@ from pingpong import (
     WireResponse,
     WireStream,
 )
-from pingpong_contract.transports import CHECKS, for_transport
-from pingpong_contract.transports._lab import run_check
-
-Make = Callable[[Clock, TransportOptions], Transport]
+from pingpong_contract.transports import CHECKS, Maker, for_transport, run_check
 
 
 @frozen
@@ -256,7 +253,7 @@ class Raw:
         pass
 
 
-def over(broken: Callable[[Transport], Transport], **options: Any) -> Make:
+def over(broken: Callable[[Transport], Transport], **options: Any) -> Maker:
     """A broken transport over a good one, whose options may be others than asked for."""
     return lambda clock, asked: broken(HttpxTransport(clock=clock, options=evolve(asked, **options)))
 
@@ -266,7 +263,7 @@ def in_environment(clock: Clock, options: TransportOptions) -> Transport:
     return HttpxTransport(httpx.AsyncClient(trust_env=True), clock=clock, options=options)
 
 
-BROKEN: tuple[tuple[str, Make, str], ...] = (
+BROKEN: tuple[tuple[str, Maker, str], ...] = (
     ("T-redirect-given", over(FollowsRedirects), "seen: (200, None, b'hello')"),
     ("T-deadline-head", over(Patient), "seen: it waits after 0.5 s"),
     ("T-deadline-past", over(LooksAtTheClockLate), "case: requests, new connection, plain\nexpected: 0\nseen: 1"),
@@ -297,24 +294,29 @@ BROKEN: tuple[tuple[str, Make, str], ...] = (
 )
 
 
+def verdict(check_id: str, make: Maker, wait_s: float = 5.0) -> str:
+    """What a check says against a transport, empty where the rule holds."""
+    try:
+        run_check(CHECKS[check_id], make, "asyncio", wait_s=wait_s)
+    except AssertionError as failure:
+        return str(failure)
+    return ""
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # to leave things unclosed is what some of them do
 @pytest.mark.parametrize(("check_id", "make", "seen"), BROKEN, ids=[check_id for check_id, _, _ in BROKEN])
-def test_a_broken_transport_is_caught(check_id: str, make: Make, seen: str) -> None:
+def test_a_broken_transport_is_caught(check_id: str, make: Maker, seen: str) -> None:
     """A transport with one flaw fails the check that is there for it, which says the rule, what it expected and what it saw."""
-    try:
-        run_check(CHECKS[check_id], make, "asyncio", wait_s=0.5)
-        message = "nothing was broken"
-    except AssertionError as failure:
-        message = str(failure)
+    message = verdict(check_id, make, wait_s=0.5)
     gc.collect()
     assert message.startswith(f"{check_id}: {CHECKS[check_id].rule}\n")
     assert seen in message
 
 
-def test_a_sound_transport_passes_through() -> None:
-    """What the broken ones are built on keeps the rules, so that each is caught for its flaw alone."""
-    for check_id in ("T-redirect-given", "T-deadline-head", "T-stream-failed", "T-cancel-between-reads", "T-close-leaks"):
-        run_check(CHECKS[check_id], over(Sound), "asyncio")
+@pytest.mark.parametrize("check_id", ["T-redirect-given", "T-deadline-head", "T-stream-failed", "T-cancel-between-reads"])
+def test_what_they_are_built_on_is_sound(check_id: str) -> None:
+    """Without its flaw a broken transport keeps the rules, so each is caught for its flaw alone."""
+    assert verdict(check_id, over(Sound)) == ""
 
 
 def test_what_is_left_out_must_be_broken() -> None:

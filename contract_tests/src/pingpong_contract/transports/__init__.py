@@ -24,12 +24,15 @@ from pingpong_contract.transports import (
     _reuse,
     _secure,
     _seen,
+    _storms,
     _times,
 )
 from pingpong_contract.transports._lab import Maker, run_check
 from pingpong_contract.transports._verdict import Check
 
-_MODULES = (_bodies, _cancelling, _closing, _encodings, _failures, _limits, _requests, _reuse, _secure, _seen, _times)
+__all__ = ["CHECKS", "Check", "Maker", "for_transport", "run_check"]
+
+_MODULES = (_bodies, _cancelling, _closing, _encodings, _failures, _limits, _requests, _reuse, _secure, _seen, _storms, _times)
 
 CHECKS: Mapping[str, Check] = {
     found.id: found for module in _MODULES for found in vars(module).values() if isinstance(found, Check)

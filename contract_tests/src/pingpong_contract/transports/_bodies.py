@@ -6,7 +6,8 @@ from attrs import evolve
 from pingpong import ConnectionFailed, MalformedResponse, ResponseTooLarge, WireRequest, WireResponse
 
 from pingpong_contract.transports._lab import CHUNKED, GET, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Answer, close, dripped, echo, hang, reset
+from pingpong_contract.transports._server import Answer
+from pingpong_contract.transports._steps import close, dripped, echo, hang, reset
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 _WHOLE: dict[str, tuple[Answer, int, bytes]] = {

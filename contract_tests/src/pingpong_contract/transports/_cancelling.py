@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
-from random import Random
 from typing import Any
 
 import anyio
-from pingpong import WireResponse
 
-from pingpong_contract.transports._lab import CHUNKED, FIRST_PIECE, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Server, hang, held
+from pingpong_contract.transports._lab import FIRST_PIECE, OK, PLAIN_OR_STREAMED, POST, Lab
+from pingpong_contract.transports._server import Server
+from pingpong_contract.transports._steps import hang, held
 from pingpong_contract.transports._times import LARGE, black_hole
-from pingpong_contract.transports._verdict import Broken, Check, check, expect, expect_that
-
-_N_CALLS = 10_000 if os.environ.get("PINGPONG_FULL") == "1" else 1_000
-_N_AFTER = 100
+from pingpong_contract.transports._verdict import check, expect, expect_that
 
 
 async def _cancelled(lab: Lab, server: Server, reached: Callable[[], bool], case: str, call: Any) -> None:
@@ -193,48 +188,3 @@ async def in_close(lab: Lab) -> None:
             await transport.aclose()
         await server.no_connection("after aclose in a cancelled task")
         await stream.aclose()
-
-
-def _storm(n_at_a_time: int) -> Check:
-    async def run(lab: Lab) -> None:
-        draw = Random(n_at_a_time)  # noqa: S311  # where to cancel, no secret
-        server = lab.serve([CHUNKED + b"3\r\none\r\n", b"3\r\ntwo\r\n", b"0\r\n\r\n"])
-        n_cancelled, n_left, span_s, n_turns = 0, _N_CALLS, 0.0, 0
-        async with lab.transport() as transport:
-
-            async def cut_short(_: int) -> WireResponse:
-                nonlocal n_cancelled
-                with anyio.CancelScope() as scope:
-                    if draw.random() < 0.5:
-                        scope.deadline = anyio.current_time() + draw.random() * span_s
-                        return await lab.call(transport, server.url, is_streamed=draw.random() < 0.5)
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(partial(lab.call, transport, server.url, is_streamed=draw.random() < 0.5))
-                        await lab.turns(draw.randrange(n_turns))
-                        scope.cancel()
-                n_cancelled += scope.cancelled_caught
-                return WireResponse(0)
-
-            while n_left > 0:
-                # Some waves are over before most of their calls are answered: a queue in a client is where calls get lost.
-                span_s, n_turns = 0.001 * max(1.0, draw.choice((0.2, 0.3, 0.6)) * n_at_a_time), draw.choice((30, 60, 100))
-                async with lab.many(min(n_left, n_at_a_time), cut_short) as calls:
-                    for call in calls:
-                        await call.body()
-                n_left -= n_at_a_time
-            for n in range(_N_AFTER):
-                with anyio.move_on_after(lab.wait_s) as scope:
-                    got = await lab.call(transport, server.url, is_streamed=n % 2 == 1)
-                    expect(f"call {n + 1} of {_N_AFTER} after it", expected=b"onetwo", seen=got.body)
-                if scope.cancelled_caught:
-                    raise Broken(
-                        f"call {n + 1} of {_N_AFTER} after {n_cancelled} cancelled ones", expected="an answer", seen="it hung"
-                    )
-        expect_that(n_cancelled >= _N_CALLS // 10, "the check itself", expected="a tenth cancelled", seen=f"{n_cancelled}")
-        await server.no_connection("after it all")
-
-    run.__doc__ = f"After {_N_CALLS} calls, {n_at_a_time} at a time, cancelled at random points, the next {_N_AFTER} all succeed."
-    return check(f"T-cancel-storm-{n_at_a_time}", bound_s=60 + _N_CALLS / 50)(run)
-
-
-storm_1, storm_50, storm_150 = _storm(1), _storm(50), _storm(150)

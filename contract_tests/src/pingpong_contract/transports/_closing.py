@@ -8,7 +8,7 @@ import anyio
 from pingpong import InvalidRequestError, PingPongError
 
 from pingpong_contract.transports._lab import FIRST_PIECE, OK, PLAIN_OR_STREAMED, POST, Lab, descriptors, threads
-from pingpong_contract.transports._server import close, hang, held
+from pingpong_contract.transports._steps import close, hang, held
 from pingpong_contract.transports._verdict import Broken, check, expect, expect_that
 
 

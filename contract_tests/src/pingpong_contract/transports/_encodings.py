@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pingpong import ConnectionFailed, MalformedResponse, ResponseTooLarge
 
 from pingpong_contract.transports._lab import CHUNKED, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Answer, held
+from pingpong_contract.transports._server import Answer
+from pingpong_contract.transports._steps import held
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 if TYPE_CHECKING or sys.version_info < (3, 14):

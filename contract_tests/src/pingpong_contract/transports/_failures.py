@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pingpong import ConnectionFailed, PingPongError, WireRequest
 
 from pingpong_contract.transports._lab import CHUNKED, OK, PLAIN_OR_STREAMED, Lab
-from pingpong_contract.transports._server import Answer, close, dripped, hang, reset
+from pingpong_contract.transports._server import Answer
+from pingpong_contract.transports._steps import close, dripped, hang, reset
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 

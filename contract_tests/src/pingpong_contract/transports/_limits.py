@@ -7,7 +7,8 @@ import tracemalloc
 from pingpong import ConnectionFailed, DeadlineExceeded, MalformedResponse, ResponseTooLarge
 
 from pingpong_contract.transports._lab import CHUNKED, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Answer, endless, hang, held
+from pingpong_contract.transports._server import Answer
+from pingpong_contract.transports._steps import endless, hang, held
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 _ENOUGH_BYTES = 16 * 1024 * 1024

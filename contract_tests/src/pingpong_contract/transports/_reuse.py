@@ -5,7 +5,8 @@ from __future__ import annotations
 from pingpong import ConnectionFailed, PingPongError, WireRequest
 
 from pingpong_contract.transports._lab import CHUNKED, FIRST_PIECE, GET, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Answer, Server, close, half_close, hang, reset
+from pingpong_contract.transports._server import Answer, Server
+from pingpong_contract.transports._steps import close, half_close, hang, reset
 from pingpong_contract.transports._verdict import Broken, check, expect, expect_that
 
 

@@ -17,7 +17,8 @@ from pingpong import ConnectionFailed, WireRequest
 from pingpong_contract.transports._failures import expect_no_secret, free_port
 from pingpong_contract.transports._lab import FIRST_PIECE, OK, PLAIN_OR_STREAMED, POST, Lab
 from pingpong_contract.transports._requests import environment
-from pingpong_contract.transports._server import Server, close, hang, tunnel
+from pingpong_contract.transports._server import Server
+from pingpong_contract.transports._steps import close, hang, tunnel
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from pingpong import ConnectionFailed, DeadlineExceeded, ProviderTimeout, WireRequest
 
 from pingpong_contract.transports._lab import CHUNKED, FAR_S, FIRST_PIECE, OK, PLAIN_OR_STREAMED, POST, Lab
-from pingpong_contract.transports._server import Server, hang, held
+from pingpong_contract.transports._server import Server
+from pingpong_contract.transports._steps import hang, held
 from pingpong_contract.transports._verdict import check, expect, expect_that
 
 LARGE = WireRequest("POST", "/v1/files", {}, bytes(32 * 1024 * 1024))
