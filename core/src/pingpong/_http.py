@@ -6,11 +6,12 @@ import re
 import ssl
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import lru_cache
 from importlib import import_module
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,22 +131,21 @@ def headers_out(headers: Mapping[str, str], *, is_stream: bool) -> dict[str, str
     return {**headers, "accept-encoding": "identity" if is_stream else "gzip, zstd"}
 
 
-def headers_in(raw: Iterable[tuple[bytes, bytes]], max_header_bytes: int) -> dict[str, str]:
+def headers_in(raw: Sequence[tuple[bytes, bytes]], max_header_bytes: int) -> dict[str, str]:
     """
     Lower-case names; values of a repeated name are joined by a comma, as RFC 9110 §5.3 allows.
 
     Raises:
         ResponseTooLarge: They are too many, or too long.
     """
-    headers: dict[str, str] = {}
-    n_headers = n_bytes = 0
-    for raw_name, raw_value in raw:
-        n_headers += 1
-        n_bytes += len(raw_name) + len(raw_value)
-        name, value = _header_name(raw_name), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    if n_headers > _MAX_HEADERS or n_bytes > max_header_bytes:
+    if len(raw) > _MAX_HEADERS or sum(map(len, chain.from_iterable(raw))) > max_header_bytes:
         raise Trouble.head.error()
+    headers = {_header_name(name): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        values: dict[str, list[str]] = {name: [] for name in headers}
+        for name, value in raw:
+            values[_header_name(name)].append(value.decode("latin-1"))
+        headers = {name: ", ".join(several) for name, several in values.items()}
     return headers
 
 

@@ -8,6 +8,7 @@ cookies, decoding, redirects, proxies of the environment and queue are off: the 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
@@ -35,6 +36,8 @@ from pingpong import (
     where_of,
 )
 from yarl import URL
+
+from pingpong_aiohttp.eager import EagerRequest
 
 # As in the kernel's own transport: below the idle limits of common servers.
 _KEEPALIVE_S = 20.0
@@ -282,6 +285,7 @@ class AiohttpTransport:
         )
         return aiohttp.ClientSession(
             connector=connector,
+            request_class=EagerRequest if sys.version_info < (3, 12) else aiohttp.ClientRequest,
             cookie_jar=_NoCookies(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._options.connect_timeout_s),
             auto_decompress=False,

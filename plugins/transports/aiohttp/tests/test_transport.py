@@ -1,0 +1,159 @@
+"""What is this transport's own: its event loop, its session, and the writing of small bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import time
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import ClientSession
+from pingpong import ConfigError, ConnectionFailed, InvalidRequestError, SystemClock, TransportOptions, WireRequest
+from pingpong_aiohttp.eager import MAX_BYTES, EagerRequest
+from pingpong_aiohttp.transport import AiohttpTransport
+from yarl import URL
+
+CLOCK = SystemClock()
+POST = WireRequest("POST", "/v1/messages", {"content-type": "application/json"}, b"{}")
+
+
+def far() -> float:
+    return time.monotonic() + 30
+
+
+async def call(transport: AiohttpTransport, url: str) -> bytes:
+    return (await transport.send(url, POST, far())).body
+
+
+@pytest.mark.parametrize("is_closed_first", [False, True])
+def test_a_transport_outlives_its_event_loop(serve: Any, is_closed_first: bool) -> None:
+    """A second event loop, after the first has ended, gets a session of its own, and nothing warns of the first one."""
+    transport = AiohttpTransport(clock=CLOCK)
+
+    async def once() -> bytes:
+        async with serve() as server:
+            return await call(transport, server.url)
+
+    assert asyncio.run(once()) == b"hello"
+
+    async def again() -> bytes:
+        if is_closed_first:
+            await transport.aclose()
+            with pytest.raises(InvalidRequestError, match="closed"):
+                await once()
+            return b"hello"
+        body = await once()
+        await transport.aclose()
+        return body
+
+    assert asyncio.run(again()) == b"hello"
+    gc.collect()
+
+
+@pytest.mark.anyio
+async def test_two_event_loops_at_a_time_are_refused(serve: Any) -> None:
+    """A transport in use on a running loop says so to a call from another one."""
+    transport = AiohttpTransport(clock=CLOCK)
+    async with serve() as server:
+        assert await call(transport, server.url) == b"hello"
+        with pytest.raises(InvalidRequestError, match="a client for each"):
+            await anyio.to_thread.run_sync(lambda: asyncio.run(call(transport, server.url)))
+        await transport.aclose()
+
+
+def test_trio_is_refused_in_one_typed_error() -> None:
+    """Handed to a client on trio it says what to do."""
+    transport = AiohttpTransport(clock=CLOCK)
+    with pytest.raises(ConfigError, match="name httpx"):
+        anyio.run(call, transport, "http://127.0.0.1:1", backend="trio")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "127.0.0.1:1", "http://", "http://[", "http://a:port"])
+def test_a_proxy_that_aiohttp_cannot_use_is_refused_at_once(proxy: str) -> None:
+    """SOCKS and what is no URL are configuration errors when the transport is made, without the address."""
+    with pytest.raises(ConfigError, match="aiohttp can use"):
+        AiohttpTransport(clock=CLOCK, options=TransportOptions(proxy=proxy))
+
+
+FORGETFUL = """
+import asyncio, sys, time
+from pingpong import SystemClock, WireRequest
+from pingpong_aiohttp.transport import AiohttpTransport
+
+async def main():
+    transport = AiohttpTransport(clock=SystemClock())
+    if sys.argv[2] == "global":
+        globals()["kept"] = transport
+    async def handle(reader, writer):
+        await reader.readuntil(b"\\r\\n\\r\\n")
+        writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\n\\r\\n")
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    answer = await transport.send(url, WireRequest("GET", "/"), time.monotonic() + 30)
+    assert answer.status == 200
+    if sys.argv[1] == "closed":
+        await transport.aclose()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("kept", ["global", "local"])
+@pytest.mark.parametrize("ending", ["closed", "forgotten"])
+def test_nothing_is_said_at_exit(kept: str, ending: str) -> None:
+    """A program ends without a word, whether the transport was closed or forgotten."""
+    run = subprocess.run([sys.executable, "-c", FORGETFUL, ending, kept], capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_a_request_whose_connection_dies_is_sent_once(serve: Any, method: str) -> None:
+    """aiohttp would send idempotent ones again; an attempt is exactly one request."""
+    async with serve(b"") as server:
+        transport = AiohttpTransport(clock=CLOCK)
+        with pytest.raises(ConnectionFailed):
+            await transport.send(server.url, WireRequest(method, "/"), far())
+        await transport.aclose()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [0, 1, MAX_BYTES, MAX_BYTES + 1, 3_000_000])
+@pytest.mark.parametrize("is_eager", [True, False])
+async def test_bodies_of_every_size_arrive(serve: Any, monkeypatch: pytest.MonkeyPatch, size: int, is_eager: bool) -> None:
+    """Written at once, by aiohttp's task, or in pieces: the server gets each body whole, with its length, once."""
+    if not is_eager:
+        monkeypatch.setattr("pingpong_aiohttp.eager.MAX_BYTES", -1)
+    body = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    async with serve() as server:
+        transport = AiohttpTransport(clock=CLOCK)
+        await transport.send(server.url, WireRequest("POST", "/", {"content-type": "x/y"}, body), far())
+        await transport.aclose()
+    head, _, received = server.requests[0].partition(b"\r\n\r\n")
+    assert (received == body, head.lower().count(b"content-length: %d" % size)) == (True, 1)
+
+
+@pytest.mark.anyio
+async def test_small_bodies_start_no_task(serve: Any) -> None:
+    """What the eager request is for: one write, in the call's own task."""
+    tasks: list[Any] = []
+    loop = asyncio.get_running_loop()
+
+    def counted(loop: Any, coro: Any, **how: Any) -> Any:
+        tasks.append(coro)
+        return asyncio.Task(coro, loop=loop, **how)
+
+    async with serve() as server, ClientSession(request_class=EagerRequest) as session:
+        await (await session.post(server.url, data=b"{}")).read()  # connects
+        loop.set_task_factory(counted)
+        try:
+            answer = await session.post(URL(server.url), data=b"{}")
+            assert await answer.read() == b"hello"
+        finally:
+            loop.set_task_factory(None)
+    assert tasks == []
