@@ -4,7 +4,8 @@ What every transport is held to, in one line of a test file:
     TestContract = for_transport(lambda clock, options: MyTransport(clock=clock, options=options), backends=("asyncio",))
 
 Each check opens transports of its own and speaks to scripted servers on 127.0.0.1. A failure names the check, the rule,
-what was expected and what was seen.
+what was expected and what was seen. The checks `T-seen-…` need the extra `cassettes`; `PINGPONG_FULL=1` cancels ten times
+as many calls.
 """
 
 from __future__ import annotations

@@ -58,10 +58,14 @@ def _bodies(pack: Callable[[bytes], bytes]) -> dict[str, tuple[bytes, bytes]]:
 
 @check("T-gzip-decoded")
 async def gzip_decoded(lab: Lab) -> None:
-    """A gzip body is undone, whatever its chunks, with any number of members, under the name x-gzip and in capitals too."""
+    """A gzip body is undone, whatever its chunks and the case of its name, x-gzip too, of several members, or of no byte."""
     await _decodes(lab, "gzip", _bodies(gzip.compress))
     await _decodes(lab, "x-gzip", {"x-gzip": (gzip.compress(_TEXT), _TEXT)})
     await _decodes(lab, "GZip", {"capitals": (gzip.compress(_TEXT), _TEXT)})
+    server = lab.serve([b"HTTP/1.1 204 No Content\r\ncontent-encoding: gzip\r\n\r\n"])
+    async with lab.transport() as transport:
+        for way, is_streamed in PLAIN_OR_STREAMED:
+            expect(f"204, {way}", expected=b"", seen=(await lab.call(transport, server.url, is_streamed=is_streamed)).body)
 
 
 @check("T-zstd-decoded")

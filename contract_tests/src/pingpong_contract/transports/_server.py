@@ -28,13 +28,12 @@ _BUFFER_BYTES = 256 * 1024
 
 @frozen
 class Received:
-    """One whole request as it came, header names included; `connection` counts from 1."""
+    """One whole request as it came, header names included."""
 
     method: bytes
     target: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
-    connection: int
 
     def values(self, name: bytes) -> list[bytes]:
         """The values of one header, by its lower-case name, in order."""
@@ -46,7 +45,6 @@ class Connection:
     """One connection, as a step of a script sees it."""
 
     server: Server
-    number: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     client_left: asyncio.Event
@@ -73,7 +71,7 @@ class Connection:
         self.server.count(heads=1)
         if self.server.is_body_held:
             await self.server.gate.acquire()
-        return Received(method, target, headers, await self._body({k.lower(): v for k, v in headers}), self.number)
+        return Received(method, target, headers, await self._body({k.lower(): v for k, v in headers}))
 
     async def _body(self, headers: dict[bytes, bytes]) -> bytes:
         if headers.get(b"transfer-encoding") != b"chunked":
@@ -125,7 +123,7 @@ class _Counted(asyncio.StreamReaderProtocol):
             self._server.count(open_now=-1)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._server.talk(Connection(self._server, self._server.n_accepted, reader, writer, self._client_left))
+        await self._server.talk(Connection(self._server, reader, writer, self._client_left))
 
 
 @define(eq=False)

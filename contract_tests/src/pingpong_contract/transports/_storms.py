@@ -26,16 +26,18 @@ class _Storm:
     url: str
     draw: Random
     n_cancelled: int = 0
+    patience: float = 1.0
     span_s: float = 0.0
     n_turns: int = 0
 
     async def wave(self, n_calls: int) -> None:
-        """So many calls at a time; some waves are over before most are answered: it is in queues that calls get lost."""
-        self.span_s = 0.001 * max(1.0, self.draw.choice((0.2, 0.3, 0.6)) * n_calls)
-        self.n_turns = self.draw.choice((30, 60, 100))
+        """So many calls at a time. The pace follows the transport's, so that most are cancelled: in queues calls get lost."""
+        self.span_s, self.n_turns = 0.001 * self.patience * max(1.0, 0.3 * n_calls), round(2 + 60 * self.patience)
+        before = self.n_cancelled
         async with self.lab.many(n_calls, self._cut_short) as calls:
             for call in calls:
                 await call.body()
+        self.patience *= 1.3 if self.n_cancelled - before > 0.7 * n_calls else 0.5
 
     async def _cut_short(self, _: int) -> WireResponse:
         call = partial(self.lab.call, self.transport, self.url, is_streamed=self.draw.random() < 0.5)
