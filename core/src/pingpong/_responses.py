@@ -38,7 +38,7 @@ class Usage:
     is_estimated: bool = False
 
     def __attrs_post_init__(self) -> None:
-        if min(self.token_counts) < 0:
+        if min(_counts(self)) < 0:
             raise ValueError("token counts cannot be negative")
 
     @property
