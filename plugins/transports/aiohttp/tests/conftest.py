@@ -14,9 +14,10 @@ HELLO = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5
 
 @define
 class Server:
-    """Answers every request of 127.0.0.1 with `answer`; "" closes the connection instead. `requests` are those that came."""
+    """Answers every request with `answer`, and closes the connection then where it is told so; `requests` are those that came."""
 
     answer: bytes
+    closes: bool
     url: str = ""
     requests: list[bytes] = field(factory=list)
     n_accepted: int = 0
@@ -28,9 +29,9 @@ class Server:
                 head = await reader.readuntil(b"\r\n\r\n")
                 lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
                 self.requests.append(head + await reader.readexactly(sum(lengths)))
-                if not self.answer:
-                    break
                 writer.write(self.answer)
+                if self.closes:
+                    break
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -38,8 +39,8 @@ class Server:
 
 
 @asynccontextmanager
-async def _serve(answer: bytes = HELLO) -> AsyncIterator[Server]:
-    server = Server(answer)
+async def _serve(answer: bytes = HELLO, *, closes: bool = False) -> AsyncIterator[Server]:
+    server = Server(answer, closes)
     listening = await asyncio.start_server(server.handle, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with listening:

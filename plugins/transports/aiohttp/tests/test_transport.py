@@ -9,10 +9,18 @@ import sys
 import time
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
-from aiohttp import ClientSession
-from pingpong import ConfigError, ConnectionFailed, InvalidRequestError, SystemClock, TransportOptions, WireRequest
+from pingpong import (
+    ConfigError,
+    ConnectionFailed,
+    DeadlineExceeded,
+    InvalidRequestError,
+    SystemClock,
+    TransportOptions,
+    WireRequest,
+)
 from pingpong_aiohttp.eager import MAX_BYTES, EagerRequest
 from pingpong_aiohttp.transport import AiohttpTransport
 from yarl import URL
@@ -23,6 +31,15 @@ POST = WireRequest("POST", "/v1/messages", {"content-type": "application/json"},
 
 def far() -> float:
     return time.monotonic() + 30
+
+
+class ForwardClock(SystemClock):
+    """A clock that a test puts forward."""
+
+    forward_s = 0.0
+
+    def monotonic_s(self) -> float:
+        return super().monotonic_s() + self.forward_s
 
 
 async def call(transport: AiohttpTransport, url: str) -> bytes:
@@ -111,10 +128,37 @@ def test_nothing_is_said_at_exit(kept: str, ending: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_came_before_a_connection_broke_is_read(serve: Any) -> None:
+    """A reader that is slow loses none of the bytes that had arrived, and then hears of the failure."""
+    async with serve(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n", closes=True) as server:
+        transport = AiohttpTransport(clock=CLOCK)
+        stream = await transport.open(server.url, POST, far())
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await stream._response.content.wait_eof()
+        assert await stream.read() == b"one"
+        with pytest.raises(ConnectionFailed):
+            await stream.read()
+        await transport.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_deadline_that_passes_between_reads_is_kept(serve: Any) -> None:
+    """Bytes that have arrived are not given out once the request's time is used up."""
+    clock = ForwardClock()
+    async with serve() as server:
+        transport = AiohttpTransport(clock=clock)
+        stream = await transport.open(server.url, POST, far())
+        clock.forward_s = 60
+        with pytest.raises(DeadlineExceeded):
+            await stream.read()
+        await transport.aclose()
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 async def test_a_request_whose_connection_dies_is_sent_once(serve: Any, method: str) -> None:
     """aiohttp would send idempotent ones again; an attempt is exactly one request."""
-    async with serve(b"") as server:
+    async with serve(b"", closes=True) as server:
         transport = AiohttpTransport(clock=CLOCK)
         with pytest.raises(ConnectionFailed):
             await transport.send(server.url, WireRequest(method, "/"), far())
@@ -148,7 +192,7 @@ async def test_small_bodies_start_no_task(serve: Any) -> None:
         tasks.append(coro)
         return asyncio.Task(coro, loop=loop, **how)
 
-    async with serve() as server, ClientSession(request_class=EagerRequest) as session:
+    async with serve() as server, aiohttp.ClientSession(request_class=EagerRequest) as session:
         await (await session.post(server.url, data=b"{}")).read()  # connects
         loop.set_task_factory(counted)
         try:

@@ -148,8 +148,8 @@ class _AiohttpStream:
         data = b""
         try:
             while self._state == "open" and not data:
-                if raw := self._response.content.read_nowait() or await self._arriving():
-                    data = self._decoder.feed(raw)
+                if not self._response.content.at_eof():
+                    data = self._decoder.feed(self._arrived() or await self._arriving())
                 else:
                     self._state = "ended"
                     self._transport.let_go(self._response)
@@ -161,9 +161,12 @@ class _AiohttpStream:
             raise Trouble.left.error()
         return data
 
+    def _arrived(self) -> bytes:
+        """What came since the last read. `read_nowait` would forget it if the connection has broken in the meantime."""
+        self._transport.check_time(self._deadline_s)
+        return self._response.content._read_nowait(-1)
+
     async def _arriving(self) -> bytes:
-        if self._response.content.at_eof():
-            return b""
         with self._transport.waiting(self._deadline_s, self._where):
             return await self._response.content.readany()
 
@@ -198,6 +201,11 @@ class AiohttpTransport:
     def waiting(self, deadline_s: float, where: str) -> AbstractContextManager[None]:
         """For a stream's wait."""
         return waiting(self._clock, deadline_s, self._options.idle_timeout_s, where)
+
+    def check_time(self, deadline_s: float) -> None:
+        """Raise `DeadlineExceeded` where that has passed."""
+        if self._clock.monotonic_s() >= deadline_s:
+            raise Trouble.late.error()
 
     def let_go(self, response: aiohttp.ClientResponse) -> None:
         """An answer has ended or was left: its slot is free."""
@@ -265,10 +273,13 @@ class AiohttpTransport:
         if loop is not self._loop and not self._is_closed:
             await self._move_to(loop)
         await self._slots.acquire()
-        is_late = self._clock.monotonic_s() >= deadline_s
-        if is_late or self._is_closed or self._session is None:
+        try:
+            self.check_time(deadline_s)
+            if self._is_closed or self._session is None:
+                raise Trouble.closed.error()
+        except BaseException:
             self._slots.release()
-            raise (Trouble.late if is_late else Trouble.closed).error()
+            raise
         return self._session
 
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
