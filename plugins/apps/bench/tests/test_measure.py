@@ -31,14 +31,14 @@ async def run(*contenders: Contender, rounds: int = 3) -> tuple[list[Row], list[
 
 
 async def test_every_round_begins_with_another(contender: Make) -> None:
-    """Contenders take turns, each measured as often as the others, after ten calls to warm up."""
+    """Contenders take turns, each measured as often as the others, after fifty calls to warm up."""
     seen: list[str] = []
     rows, gaps = await run(*(contender(name, caller(seen, name)) for name in "abc"))
     assert [(row.contender, len(row.rounds_us)) for row in rows] == [("a", 3), ("b", 3), ("c", 3)]
     assert gaps == []
     turns = "".join(name for name, _ in groupby(seen[3:]))
     assert turns == "abcbcacab"
-    assert len(seen) == 3 + 9 * (10 + SCENARIO.n)
+    assert len(seen) == 3 + 9 * (50 + SCENARIO.n)
 
 
 async def test_a_wrong_answer_has_no_figure(contender: Make) -> None:
@@ -55,7 +55,7 @@ async def test_an_error_takes_every_figure_away(contender: Make) -> None:
     calls = iter(range(1000))
 
     async def fails_late() -> Answer:
-        if next(calls) > 20:
+        if next(calls) > 60:
             raise ValueError("worn out\nand more")
         return expected(0)
 

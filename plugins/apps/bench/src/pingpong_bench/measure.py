@@ -25,7 +25,7 @@ from pingpong_bench.scenarios import Scenario
 LIMIT_S = 120.0
 """The longest that one measurement may take."""
 
-_WARM_UP = 10
+_WARM_UP = 50
 
 _NAP_S, _MAX_NAPS, _IDLE_CPU_S = 0.005, 20, 0.001
 
@@ -143,9 +143,9 @@ class Field:
             async with contender.open(self._base_url) as opened:
                 work = _work(opened, scenario)
                 assert work is not None  # noqa: S101  # looked at on entering
+                gc.collect()
                 await spent_s(opened.call or work, max(scenario.concurrency, _WARM_UP), scenario.concurrency)
                 await _idle()
-                gc.collect()
                 cpu_s = await spent_s(work, scenario.n, scenario.concurrency)
             await _idle()
         except Exception as exc:

@@ -25,8 +25,8 @@ class Size:
     """
 
     rounds: int = 9
-    calls: tuple[tuple[int, int], ...] = ((1, 200), (32, 320), (100, 400))
-    burst_streams: int = 5
+    calls: tuple[tuple[int, int], ...] = ((1, 400), (32, 320), (100, 400))
+    burst_streams: int = 10
     burst_words: int = 500
     paced_streams: int = 50
     paced_words: int = 100
