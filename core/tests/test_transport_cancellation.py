@@ -243,6 +243,42 @@ async def test_asyncios_own_cancellations_stay_what_they_are(is_passed: bool) ->
     assert current.cancelling() == 0
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_deadline_and_a_scope_that_end_in_one_turn() -> None:
+    """Of a deadline and an anyio scope around it that end in the same turn of the loop neither is lost, whichever is first."""
+    loop = asyncio.get_running_loop()
+    for is_scope_first in (False, True):
+        with anyio.CancelScope() as scope:
+            if is_scope_first:
+                loop.call_soon(scope.cancel)
+            with suppress(DeadlineExceeded), CLOCK.deadline(CLOCK.monotonic_s()):
+                if not is_scope_first:
+                    loop.call_soon(scope.cancel)
+                await CLOCK.sleep(30)
+            await CLOCK.sleep(30)
+        assert scope.cancelled_caught
+    await CLOCK.sleep(0)
+
+
+async def test_a_passed_deadline_lets_a_shielded_clean_up_end() -> None:
+    """What the code inside does about its cancellation, shielded, is not cancelled a second time."""
+    steps: list[str] = []
+
+    async def work() -> None:
+        with CLOCK.deadline(CLOCK.monotonic_s()):
+            try:
+                await CLOCK.sleep(30)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    for _ in range(3):
+                        await CLOCK.sleep(0)
+                    steps.append("cleaned up")
+
+    with pytest.raises(DeadlineExceeded):
+        await work()
+    assert steps == ["cleaned up"]
+
+
 async def test_an_error_that_a_passed_deadline_caused_is_passed_on() -> None:
     """What the code inside makes of its cancellation is not replaced, and nothing is left to cancel what follows."""
 

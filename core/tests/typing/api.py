@@ -8,6 +8,7 @@ import pingpong
 from pingpong import (
     Ask,
     Attempt,
+    BodyDecoder,
     Call,
     Card,
     Client,
@@ -27,13 +28,18 @@ from pingpong import (
     StreamEnd,
     TextDelta,
     TokenCount,
+    TransportContext,
+    TransportOptions,
+    Trouble,
     Usage,
     Validator,
     Verdict,
     cost_usd,
     events_from_response,
+    headers_in,
     response_from_events,
     user,
+    waiting,
 )
 
 
@@ -98,3 +104,14 @@ class Length:
 def a_plain_class_is_a_validator() -> Validator:
     """Protocols are met by shape."""
     return Length()
+
+
+def a_transport_of_ones_own(context: TransportContext, raw: list[tuple[bytes, bytes]]) -> None:
+    """A plugin's transport gets its options, and waits, decodes and fails with the kernel's parts."""
+    options = context.transport
+    assert_type(options, TransportOptions)
+    headers = headers_in(raw, options.max_header_bytes)
+    assert_type(headers, dict[str, str])
+    with waiting(context.clock, 1.0, options.idle_timeout_s, "api.test:443"):
+        assert_type(BodyDecoder(headers["content-encoding"], options.max_response_bytes).feed(b""), bytes)
+    assert_type(Trouble.silent.error("api.test:443"), PingPongError)
