@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import aiohttp
@@ -94,6 +96,30 @@ def test_a_proxy_that_aiohttp_cannot_use_is_refused_at_once(proxy: str) -> None:
     """SOCKS and what is no URL are configuration errors when the transport is made, without the address."""
     with pytest.raises(ConfigError, match="aiohttp can use"):
         AiohttpTransport(clock=CLOCK, options=TransportOptions(proxy=proxy))
+
+
+@pytest.mark.anyio
+async def test_asyncios_own_cancellations_and_deadlines_cost_no_slot(serve: Any) -> None:
+    """After waves of calls that tasks' cancel() and short deadlines end anywhere, every slot and no connection is left."""
+    draw = random.Random(5)
+    async with serve() as server:
+        transport = AiohttpTransport(clock=CLOCK, options=TransportOptions(max_connections=5))
+
+        async def one(timeout_s: float) -> bytes:
+            return (await transport.send(server.url, POST, time.monotonic() + timeout_s)).body
+
+        ended: Counter[str] = Counter()
+        for _ in range(40):
+            tasks = [asyncio.create_task(one(draw.choice((30, draw.random() * 0.005)))) for _ in range(20)]
+            for task in draw.sample(tasks, 10):
+                for _ in range(draw.randrange(3)):
+                    await asyncio.sleep(0)
+                task.cancel()
+            ended.update(type(result).__name__ for result in await asyncio.gather(*tasks, return_exceptions=True))
+        assert set(ended) == {"CancelledError", "DeadlineExceeded", "bytes"}
+        bodies = await asyncio.gather(*(one(30) for _ in range(20)))
+        assert bodies == [b"hello"] * 20
+        await transport.aclose()
 
 
 FORGETFUL = """
