@@ -105,7 +105,7 @@ class Trip:
     content_at_s: float | None = None
     response: Any = None
     error: PingPongError | None = None
-    keys: Mapping[str, str] = field(factory=dict, repr=False)
+    keys: Mapping[str, str] = field(default={}, repr=False)
     is_sent: bool = False
     is_billed: bool = False
     is_cached: bool = False

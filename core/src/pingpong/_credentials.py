@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pingpong._errors import MissingCredential, PingPongError
 
@@ -100,6 +101,8 @@ class ApiKey:
     env_vars: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     provider: str = ""
+    waits: bool = field(init=False)
+    _fixed: Secret | None = field(init=False, eq=False)
 
     @property
     def is_present(self) -> bool:
@@ -110,19 +113,31 @@ class ApiKey:
             return Path(self.file).is_file()
         return any(self.env.get(name, "").strip() for name in self.env_vars)
 
-    @property
-    def waits(self) -> bool:
-        """Only for a source of the caller's."""
+    @waits.default
+    def _is_source(self) -> bool:
         return not (self.key is None or isinstance(self.key, Secret))
+
+    @_fixed.default
+    def _fixed_key(self) -> Secret | None:
+        """A key that never changes; None where it is read at each request, or cannot be used, which each request then tells."""
+        is_fixed = isinstance(self.key, Secret) or (self.key is None and self.file is None)
+        with suppress(MissingCredential):
+            return self._found() if is_fixed else None
+        return None
 
     async def headers(self) -> Mapping[str, str]:
         """The one header that authenticates."""
-        return {self.header: self.prefix + (await self._secret()).reveal()}
+        key = self._fixed
+        if key is None:
+            key = self._given(await _key_from_source(self.key, self.provider)) if callable(self.key) else self._found()
+        return {self.header: self.prefix + key.reveal()}
 
-    async def _secret(self) -> Secret:
-        if self.key is not None:
-            key = self.key if isinstance(self.key, Secret) else await _key_from_source(self.key, self.provider)
-            return checked_key(key.reveal(), f"The key given for {self.provider or 'the provider'}")
+    def _given(self, key: Secret) -> Secret:
+        return checked_key(key.reveal(), f"The key given for {self.provider or 'the provider'}")
+
+    def _found(self) -> Secret:
+        if isinstance(self.key, Secret):
+            return self._given(self.key)
         if self.file is not None:
             return _key_from_file(self.file)
         for name in self.env_vars:

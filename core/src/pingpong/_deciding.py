@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from attrs import define, evolve, field
@@ -37,7 +38,7 @@ class Decider:
     def decide(self, request: Any, now: datetime, *, is_stream: bool) -> Decision:
         """The decision; the model itself where the request names one. Raises `PingPongError`."""
         if request.model is not None:
-            plan: Plan = Call(self.models.card(request.model).id)
+            plan: Plan = _call(self.models.card(request.model).id)
             return self._decision("model", plan, self._query(request, now), _pinned)
         name = request.strategy or self.models.plugins.config.strategy
         router, prepared = self._routers.get(name) or self._prepared(name)
@@ -86,6 +87,11 @@ class Decider:
             return low, cost_bound_usd(tokens + output if reads_answer else tokens, output, card.price)
 
         return evolve(decision, bounds=cost_bounds(decision.plan, price))
+
+
+@lru_cache(maxsize=1024)
+def _call(model: str) -> Call:
+    return Call(model)
 
 
 def _extracted(name: str, extract: Callable[[Request], Any], request: Request) -> Any:

@@ -269,10 +269,14 @@ def check_request(request: Request) -> None:
 
 
 def _has_content(part: Part) -> bool:
-    return bool(part.text.strip()) if hasattr(part, "text") else True
+    text = getattr(part, "text", None)
+    return text is None or not (text.isspace() or text == "")
 
 
 def _check_part(i: int, role: Role, part: Part) -> None:
+    if isinstance(part, Text) and role is not Role.tool:
+        _check_unicode(f"messages[{i}]", part.text)
+        return
     if isinstance(part, ToolCallResponse) != (role is Role.tool) and not (role is Role.tool and hasattr(part, "json")):
         raise InvalidRequestError(f"messages[{i}]: tool call responses, and nothing else, go into a tool message.")
     if isinstance(part, ToolCall | Reasoning) and role is not Role.assistant:
