@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / "core/src/pingpong"
-KERNEL_CAP = 3100  # what is left after all that can go went, and why it stays: adr/0013
+KERNEL_CAP = 3280  # what the kernel has, and why: adr/0013 and adr/0017
 TESTING_CAP = 400
 FILE_CAP = 400
 
@@ -68,7 +68,7 @@ def test_counting_leaves_out_what_is_no_code() -> None:
 
 
 def test_the_kernel_keeps_to_its_lines() -> None:
-    """core/src holds no more lines of code than adr/0013 allows, the public fakes apart."""
+    """core/src holds no more lines of code than adr/0017 allows, the public fakes apart."""
     counted = {path.name: code_lines(path.read_text()) for path in KERNEL.rglob("*.py") if path.name != "testing.py"}
     total = sum(counted.values())
     assert total <= KERNEL_CAP, f"{total} lines: {json.dumps(dict(sorted(counted.items(), key=lambda item: -item[1])))}"
