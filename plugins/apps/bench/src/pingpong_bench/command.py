@@ -69,8 +69,10 @@ def calls(
     else:
         console = app.console()
         console.print(f"{done.machine}; medians of {done.rounds} rounds.", "A quick run says nothing." * is_quick)
-        for part in (report.costs_table(done) if done.rows else "", report.budgets_table(done), *report.reasons(done)):
+        for part in (report.costs_table(done) if done.rows else "", report.budgets_table(done), "Not measured:"):
             console.print(part)
+        for reason in report.reasons(done):
+            console.print(f"  {reason}")
     ctx.exit(0 if done.is_kept else 1)
 
 

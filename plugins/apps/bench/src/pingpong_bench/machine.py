@@ -19,6 +19,7 @@ class Machine:
 
     Attributes:
         cores: Those that this process may use.
+        load: Processes that ran or waited, over the minute before the run; None where the system does not tell.
         versions: By distribution; only those that are installed.
     """
 
@@ -26,10 +27,12 @@ class Machine:
     platform: str
     processor: str
     cores: int
+    load: float | None = None
     versions: dict[str, str]
 
     def __str__(self) -> str:
-        return f"{self.python} on {self.platform}, {self.processor}, {self.cores} core{'s' * (self.cores != 1)}"
+        load = "" if self.load is None else f", load {self.load:.1f}"
+        return f"{self.python} on {self.platform}, {self.processor}, {self.cores} core{'s' * (self.cores != 1)}{load}"
 
 
 def machine_of(distributions: Iterable[str]) -> Machine:
@@ -39,6 +42,7 @@ def machine_of(distributions: Iterable[str]) -> Machine:
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         versions={name: found for name in distributions if (found := _version(name))},
     )
 

@@ -104,7 +104,7 @@ def reasons(report: Report) -> list[str]:
         only = "" if len(where) == len(report.scenarios) else f" ({', '.join(where)})"
         lines.append(f"{TITLES[name]}{only}: {reason}.")
     unknown = dict.fromkeys(v.reason for v in report.budgets if v.measured is None)
-    return [*lines, *(f"Budgets not measured: {reason}." for reason in unknown)]
+    return [*lines, *(f"Budgets: {reason}." for reason in unknown)]
 
 
 def cells(report: Report, name: str) -> Iterator[str]:

@@ -26,15 +26,16 @@ def run(only: Sequence[str], rounds: int | None, *, is_quick: bool, tell: Callab
     """Measure what is chosen, or everything; `tell` hears what is being done, between measurements."""
     size = QUICK if is_quick else FULL
     size = size if rounds is None else evolve(size, rounds=rounds)
+    chosen = [c for c in CONTENDERS if not only or c.name in only or c.name == REFERENCE]
+    machine = machine_of(["pingpong-core", *dict.fromkeys(c.distribution for c in chosen if c.distribution)])
     figures = []
     for title, measure in KERNEL if not only or KERNEL_NAME in only else ():
         tell(f"kernel: {title}")
         figures.append(measure(size))
-    chosen = [c for c in CONTENDERS if not only or c.name in only or c.name == REFERENCE]
     todo = scenarios(size) if set(only) != {KERNEL_NAME} else ()
     rows, gaps = asyncio.run(_all(todo, chosen, size, tell)) if todo else ([], [])
     return Report(
-        machine=machine_of(["pingpong-core", *dict.fromkeys(c.distribution for c in chosen if c.distribution)]),
+        machine=machine,
         rounds=size.rounds,
         is_quick=is_quick,
         scenarios=scenarios(size),
