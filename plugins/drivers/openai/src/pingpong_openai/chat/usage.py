@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from pingpong import Usage
-from pingpong_wire import count, count_or_zero, counts_or_zero, usage_or_none
+from pingpong_wire import usage_or_none
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A count as it must be; nothing else is taken for one."""
+
+
+class _Parts(msgspec.Struct):
+    """What is part of a total; prompts have no reasoning, answers no cache."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+
+
+class _Fields(msgspec.Struct):
+    """The usage object. Embeddings have no completion."""
+
+    prompt_tokens: Count
+    completion_tokens: Count | None = None
+    prompt_tokens_details: _Parts | None = None
+    completion_tokens_details: _Parts | None = None
+
+
+_NO_PARTS = _Parts()
 
 
 def usage_from_wire(wire: object) -> Usage | None:
@@ -20,11 +45,10 @@ def usage_from_wire(wire: object) -> Usage | None:
 
 
 def _usage(wire: Mapping[str, Any]) -> Usage:
-    details = counts_or_zero(wire.get("prompt_tokens_details"), ("cached_tokens", "cache_write_tokens", "audio_tokens"))
-    inputs = disjoint(count(wire, "prompt_tokens"), *details)
-    # Embeddings have no completion.
-    written = counts_or_zero(wire.get("completion_tokens_details"), ("reasoning_tokens", "audio_tokens"))
-    outputs = disjoint(count_or_zero(wire, "completion_tokens"), *written)
+    fields = msgspec.convert(wire, _Fields)
+    read, written = fields.prompt_tokens_details or _NO_PARTS, fields.completion_tokens_details or _NO_PARTS
+    inputs = disjoint(fields.prompt_tokens, read.cached_tokens, read.cache_write_tokens, read.audio_tokens)
+    outputs = disjoint(fields.completion_tokens or 0, written.reasoning_tokens, written.audio_tokens)
     return Usage(
         uncached_input_tokens=inputs[0],
         cache_read_tokens=inputs[1],
@@ -36,13 +60,11 @@ def _usage(wire: Mapping[str, Any]) -> Usage:
     )
 
 
-def disjoint(total: int, *parts: int) -> tuple[int, ...]:
-    """What the parts leave of their total, then each part, none larger than what is left."""
-    if not any(parts):
-        return (total, *parts)
+def disjoint(total: int, *parts: int | None) -> tuple[int, ...]:
+    """What the parts leave of their total, then each part, none larger than what is left; a part that is None is 0."""
     rest, taken = total, []
     for part in parts:
-        taken.append(min(part, rest))
+        taken.append(min(part or 0, rest))
         rest -= taken[-1]
     return (rest, *taken)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from pingpong import FinishReason, Opaque, StreamEnd, Usage
-from pingpong_wire import count, count_or_zero, counts_or_zero, usage_or_none
+from pingpong_wire import count_or_zero, usage_or_none
 
-from pingpong_openai.chat.usage import disjoint
+from pingpong_openai.chat.usage import Count, disjoint
 from pingpong_openai.jsonwire import kept_if_any
 from pingpong_openai.responses.items import CALL_TYPES, WIRE, is_refusal_item
 from pingpong_openai.responses.shapes import KEPT, Body, kept_fields
@@ -54,6 +55,22 @@ def status_from_finish(finish: FinishReason | None, raw: str | None) -> tuple[st
     return "incomplete", {"reason": raw or str(finish or FinishReason.unknown)}
 
 
+class _Parts(msgspec.Struct):
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+
+
+class _Fields(msgspec.Struct):
+    input_tokens: Count
+    output_tokens: Count
+    input_tokens_details: _Parts | None = None
+    output_tokens_details: _Parts | None = None
+
+
+_NO_PARTS = _Parts()
+
+
 def usage_from_body(body: Body) -> Usage | None:
     """
     Disjoint classes out of the wire's totals; None where absent or where a count is no count.
@@ -65,10 +82,10 @@ def usage_from_body(body: Body) -> Usage | None:
 
 
 def _usage(wire: Mapping[str, Any], web_search: object) -> Usage:
-    details = counts_or_zero(wire.get("input_tokens_details"), ("cached_tokens", "cache_write_tokens"))
-    inputs = disjoint(count(wire, "input_tokens"), *details)
-    thought = count_or_zero(wire.get("output_tokens_details"), "reasoning_tokens")
-    outputs = disjoint(count(wire, "output_tokens"), thought)
+    fields = msgspec.convert(wire, _Fields)
+    read, written = fields.input_tokens_details or _NO_PARTS, fields.output_tokens_details or _NO_PARTS
+    inputs = disjoint(fields.input_tokens, read.cached_tokens, read.cache_write_tokens)
+    outputs = disjoint(fields.output_tokens, written.reasoning_tokens)
     searches = count_or_zero(web_search, "num_requests")
     return Usage(
         uncached_input_tokens=inputs[0],
