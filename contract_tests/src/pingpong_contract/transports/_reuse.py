@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio.lowlevel
 from pingpong import ConnectionFailed, PingPongError, WireRequest
 
 from pingpong_contract.transports._lab import CHUNKED, FIRST_PIECE, GET, OK, PLAIN_OR_STREAMED, POST, Lab
@@ -42,7 +43,13 @@ async def not_wanted(lab: Lab) -> None:
             for way, is_streamed in PLAIN_OR_STREAMED:
                 got = await lab.call(transport, server.url, is_streamed=is_streamed)
                 expect(f"{case}, {way}", expected=b"hello", seen=got.body)
-                await server.no_connection(f"{case}, {way}")
+                if case == "half-closed":
+                    # A transport sees this in a turn of its event loop, or when it is about to use the connection again.
+                    await server.all_half_closed()
+                    for _ in range(3):
+                        await anyio.lowlevel.checkpoint()
+                else:
+                    await server.no_connection(f"{case}, {way}")
             expect(f"connections for two calls, {case}", expected=2, seen=server.n_accepted)
 
 

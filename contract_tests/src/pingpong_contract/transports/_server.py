@@ -138,6 +138,7 @@ class Server:
         n_heads: Heads of requests that arrived, whole requests or not.
         n_accepted, n_open, n_most_open: Connections so far, now, and the most at one time. One counts as open until the
             client has closed its end.
+        n_half_closed: Connections on which nothing more is sent, though what comes is read.
         received_bytes, sent_bytes: On all connections, as plain text.
         is_stalled: Whether the client has stopped taking an endless answer.
         wait_s: How long a check waits for what must happen here; reached only where the check fails.
@@ -155,6 +156,7 @@ class Server:
     n_accepted: int = 0
     n_open: int = 0
     n_most_open: int = 0
+    n_half_closed: int = 0
     received_bytes: int = 0
     sent_bytes: int = 0
     is_stalled: bool = False
@@ -200,6 +202,10 @@ class Server:
         """Wait until the client has closed every connection."""
         await self.until(f"no connection is left open{case and f' ({case})'}", lambda: self.n_open == 0)
 
+    async def all_half_closed(self) -> None:
+        """Wait until nothing more will be sent on any connection so far."""
+        await self.until("the server ended its side of every connection", lambda: self.n_half_closed == self.n_accepted)
+
     def _counts(self) -> str:
         counts = (
             f"{self.n_accepted} connections so far, {self.n_open} open, {self.n_heads} heads and {len(self.requests)} requests"
@@ -207,13 +213,14 @@ class Server:
         return f"{counts}; {self.received_bytes} bytes received, {self.sent_bytes} sent"
 
     def count(
-        self, *, accepted: int = 0, open_now: int = 0, heads: int = 0, received_bytes: int = 0, sent_bytes: int = 0,
-        is_stalled: bool | None = None,
+        self, *, accepted: int = 0, open_now: int = 0, half_closed: int = 0, heads: int = 0, received_bytes: int = 0,
+        sent_bytes: int = 0, is_stalled: bool | None = None,
     ) -> None:  # fmt: skip
         """Add to the counts and wake who waits for them; only in the server's thread."""
         self.n_accepted += accepted
         self.n_open += open_now
         self.n_most_open = max(self.n_most_open, self.n_open)
+        self.n_half_closed += half_closed
         self.n_heads += heads
         self.received_bytes += received_bytes
         self.sent_bytes += sent_bytes

@@ -35,6 +35,7 @@ async def reset(connection: Connection) -> None:
 async def half_close(connection: Connection) -> None:
     """An end of what is sent; reading goes on."""
     connection.writer.write_eof()
+    connection.server.count(half_closed=1)
 
 
 async def held(connection: Connection) -> None:
