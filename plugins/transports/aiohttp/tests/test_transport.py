@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from typing import Any
 
@@ -71,6 +72,50 @@ def test_a_transport_outlives_its_event_loop(serve: Any, is_closed_first: bool) 
 
     assert asyncio.run(again()) == b"hello"
     gc.collect()
+
+
+def test_calls_that_begin_a_second_event_loop_together_share_its_slots(serve: Any) -> None:
+    """All go out, over one session, and each gives its slot back; more calls than slots hang on that."""
+    transport = AiohttpTransport(clock=CLOCK, options=TransportOptions(max_connections=4))
+
+    async def together() -> list[bytes]:
+        async with serve() as server:
+            with anyio.fail_after(10):
+                return await asyncio.gather(*(call(transport, server.url) for _ in range(20)))
+
+    async def again() -> list[bytes]:
+        bodies = await together()
+        await transport.aclose()
+        return bodies
+
+    assert asyncio.run(together()) == [b"hello"] * 20
+    assert asyncio.run(again()) == [b"hello"] * 20
+    assert transport._slots.value == 4
+    gc.collect()
+
+
+async def closed_later(serve: Any, closed: str, calls_first: bool) -> None:
+    """In a thread's event loop a stream is begun; here, when that loop is gone, it is closed."""
+    transport = AiohttpTransport(clock=CLOCK)
+    async with serve(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello") as half, serve() as whole:
+        stream = await asyncio.to_thread(lambda: asyncio.run(transport.open(half.url, POST, far())))
+        assert transport._slots.value == 99
+        if calls_first:
+            await call(transport, whole.url)
+        await (stream if closed == "stream" else transport).aclose()
+        if calls_first or closed == "stream":
+            assert transport._slots.value == 100
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("calls_first", [False, True])
+@pytest.mark.parametrize("closed", ["stream", "transport"])
+def test_a_stream_can_be_closed_after_its_event_loop(serve: Any, closed: str, calls_first: bool) -> None:
+    """Nothing is raised, and the slot of a loop that is gone is not given to the next one's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # asyncio's own, of a socket that outlives its event loop
+        asyncio.run(closed_later(serve, closed, calls_first))
+        gc.collect()
 
 
 @pytest.mark.anyio

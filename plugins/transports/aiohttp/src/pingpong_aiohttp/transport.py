@@ -126,8 +126,11 @@ class _Pieces:
 def abort(response: aiohttp.ClientResponse) -> None:
     """Leave an answer. Its connection closes now: TLS, closed in good order, may keep one for 30 s."""
     connection = response.connection
-    if connection is not None and connection.transport is not None:
-        connection.transport.abort()
+    if connection is not None:
+        if connection.transport is not None:
+            with suppress(RuntimeError):  # its event loop may be closed; then `response.close` does nothing
+                connection.transport.abort()
+        connection.close()
     response.close()
 
 
@@ -208,9 +211,10 @@ class AiohttpTransport:
             raise Trouble.late.error()
 
     def let_go(self, response: aiohttp.ClientResponse) -> None:
-        """An answer has ended or was left: its slot is free."""
-        self._answers.discard(response)
-        self._slots.release()
+        """An answer has ended or was left: its slot is free. One of an event loop that is gone has none."""
+        if response in self._answers:
+            self._answers.remove(response)
+            self._slots.release()
 
     async def send(self, base_url: str, request: WireRequest, deadline_s: float) -> WireResponse:
         """The whole answer, whatever its status; silence is bounded by the deadline alone."""
@@ -285,10 +289,12 @@ class AiohttpTransport:
     async def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None and not self._loop.is_closed():
             raise InvalidRequestError("The transport aiohttp is in use on another event loop; make a client for each.")
-        if self._session is not None:
-            await self._session.close()
+        left, self._session, self._loop = self._session, self._new_session(), loop
+        if left is not None:
+            # Moved before the first wait, or every call that comes in the meantime would move again.
             self._slots = anyio.Semaphore(self._options.max_connections, fast_acquire=True)
-        self._loop, self._session = loop, self._new_session()
+            self._answers.clear()
+            await left.close()
 
     def _new_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
