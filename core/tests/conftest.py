@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,12 +18,9 @@ settings.register_profile("kernel", deadline=None, derandomize=True, max_example
 settings.load_profile("kernel")
 
 POST = WireRequest("POST", "/v1/messages?beta=true", {"x-api-key": "sk-secret"}, b'{"a":1}')
-"""Its query and its key must show in no message."""
 
-Step = bytes | str
-"""Bytes to send, or "hang" (until the client leaves), "close" (a clean end) or "reset" (a broken one)."""
-
-Answer = Sequence[Step]
+Answer = Sequence[bytes]
+"""What to send, piece by piece."""
 
 
 @define
@@ -35,16 +30,13 @@ class ScriptedServer:
 
     Attributes:
         requests: Head and body of every whole request, in order of arrival.
-        accepted, open: Connections so far, and now.
-        received_bytes: All that came, whole requests or not.
+        open: Connections now.
     """
 
     answers: Sequence[Answer]
     port: int = 0
     requests: list[bytes] = field(factory=list)
-    accepted: int = 0
     open: int = 0
-    received_bytes: int = 0
     _changed: anyio.Event = field(factory=anyio.Event)
 
     @property
@@ -58,17 +50,8 @@ class ScriptedServer:
                 await self._changed.wait()
         return self.open
 
-    async def first_bytes(self) -> int:
-        """Wait, 5 s at most, until something was received; gives how much."""
-        with anyio.move_on_after(5):
-            while not self.received_bytes:
-                await self._changed.wait()
-        return self.received_bytes
-
-    def _count(self, change: int = 0, received_bytes: int = 0) -> None:
+    def _count(self, change: int) -> None:
         self.open += change
-        self.accepted += max(change, 0)
-        self.received_bytes += received_bytes
         self._changed.set()
         self._changed = anyio.Event()
 
@@ -87,26 +70,13 @@ class ScriptedServer:
         while True:
             while (request := whole_request(buffer)) is None:
                 try:
-                    received = await stream.receive()
-                    self._count(received_bytes=len(received))
-                    buffer += received
+                    buffer += await stream.receive()
                 except anyio.EndOfStream:
                     return
             buffer = buffer[len(request) :]
             self.requests.append(request)
-            for step in self.answers[min(len(self.requests), len(self.answers)) - 1]:
-                if isinstance(step, bytes):
-                    await stream.send(step)
-                elif step == "hang":
-                    async for _ in stream:
-                        pass
-                    return
-                else:
-                    if step == "reset":
-                        linger = struct.pack("ii", 1, 0)
-                        raw = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  # anyio, not Django
-                        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                    return
+            for piece in self.answers[min(len(self.requests), len(self.answers)) - 1]:
+                await stream.send(piece)
 
 
 def whole_request(buffer: bytes) -> bytes | None:
@@ -176,12 +146,6 @@ def closing() -> Callable[[HttpxTransport], AbstractAsyncContextManager[HttpxTra
 def opened() -> Callable[..., AbstractAsyncContextManager[HttpxTransport]]:
     """`async with opened(**options) as transport`: a transport of our own, closed with the block."""
     return lambda **options: _closing(HttpxTransport(clock=SystemClock(), options=TransportOptions(**options)))
-
-
-@pytest.fixture
-def read_all() -> Callable[[HttpxTransport, str], Awaitable[bytes]]:
-    """The whole body of a streamed answer."""
-    return _read_all
 
 
 @pytest.fixture
