@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import inf
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -107,7 +108,9 @@ class _DeadlineOfTask:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self._handle.cancel()
-        if self._is_over and self._task.uncancel() <= self._n_before:
+        # A scope of anyio that was cancelled in the meantime takes our cancellation for a foreign one, but repeats its own.
+        is_known = self._is_over and (self._task.uncancel() <= self._n_before or anyio.current_effective_deadline() == -inf)
+        if is_known:
             from asyncio import CancelledError
 
             if isinstance(exc, CancelledError):
