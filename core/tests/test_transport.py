@@ -9,9 +9,20 @@ import sys
 import time
 from typing import Any
 
+import anyio
+import anyio.abc
 import httpx
 import pytest
-from pingpong import ConfigError, HttpxTransport, InvalidRequestError, SystemClock, TransportOptions, WireRequest, WireResponse
+from pingpong import (
+    ConfigError,
+    ConnectionFailed,
+    HttpxTransport,
+    InvalidRequestError,
+    SystemClock,
+    TransportOptions,
+    WireRequest,
+    WireResponse,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +71,22 @@ async def test_open_gives_the_head_before_the_body(serve: Any, opened: Any) -> N
         await stream.aclose()
         await stream.aclose()
         assert b"accept-encoding: identity" in server.requests[0].lower()
+
+
+async def test_a_server_that_speaks_no_tls(opened: Any) -> None:
+    """It is a failed connection that names host and port: the contract asks of it no class of error."""
+
+    async def greet(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.send(b"220 mail\r\n")
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610  # anyio, not Django
+    async with listener, anyio.create_task_group() as tasks, opened() as transport:
+        tasks.start_soon(listener.serve, greet)
+        with pytest.raises(ConnectionFailed, match=f"127.0.0.1:{port}"):
+            await transport.send(f"https://127.0.0.1:{port}", POST, far())
+        tasks.cancel_scope.cancel()
 
 
 async def test_host_client_is_used_and_never_closed(serve: Any) -> None:
