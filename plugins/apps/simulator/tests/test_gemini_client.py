@@ -161,18 +161,19 @@ def test_limits(client: genai.Client) -> None:
 
 def test_images_and_token_counts(client: genai.Client) -> None:
     """A picture is taken and counted."""
-    picture = types.Part.from_bytes(data=PNG, mime_type="image/png")
+    seen: Any = [types.Part.from_bytes(data=PNG, mime_type="image/png"), ASK]
     counted = client.models.count_tokens(model=MODEL, contents=ASK).total_tokens or 0
     assert 5 < counted < 30
-    assert (client.models.count_tokens(model=MODEL, contents=[picture, ASK]).total_tokens or 0) > counted + 100
-    assert "4" in (client.models.generate_content(model=MODEL, contents=[picture, ASK]).text or "")
+    assert (client.models.count_tokens(model=MODEL, contents=seen).total_tokens or 0) > counted + 100
+    assert "4" in (client.models.generate_content(model=MODEL, contents=seen).text or "")
 
 
 @pytest.mark.parametrize("model", [EMBEDDER, "gemini-embedding-2"])
 def test_embeddings(client: genai.Client, model: str) -> None:
     """Vectors of the asked length, one an input, the same each time."""
     config = types.EmbedContentConfig(output_dimensionality=64)
-    both = client.models.embed_content(model=EMBEDDER, contents=["cat", "dog"], config=config).embeddings or []
+    pets: Any = ["cat", "dog"]
+    both = client.models.embed_content(model=EMBEDDER, contents=pets, config=config).embeddings or []
     assert [len(e.values or ()) for e in both] == [64, 64]
     one = client.models.embed_content(model=model, contents="cat", config=config).embeddings or []
     assert len(one[0].values or ()) == 64
@@ -271,8 +272,9 @@ def test_models_are_listed(url: str, client: genai.Client) -> None:
 
 def test_nothing_to_embed_is_refused(client: genai.Client) -> None:
     """An empty text has no vector."""
+    texts: Any = ["cat", ""]
     with pytest.raises(errors.ClientError, match="empty") as refused:
-        client.models.embed_content(model=EMBEDDER, contents=["cat", ""])
+        client.models.embed_content(model=EMBEDDER, contents=texts)
     assert refused.value.status == "INVALID_ARGUMENT"
 
 
