@@ -135,7 +135,9 @@ def _own_client(options: TransportOptions) -> AsyncClient:
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     verify = tls_context(options)
     try:
-        return httpx.AsyncClient(trust_env=False, verify=verify, proxy=options.proxy, limits=limits, cookies=no_cookies)
+        # An HTTPS proxy's certificate is checked as a server's; httpx would take the environment's word for it.
+        proxy = (url := options.proxy) and httpx.Proxy(url, ssl_context=verify if url[:6].lower() == "https:" else None)
+        return httpx.AsyncClient(trust_env=False, verify=verify, proxy=proxy, limits=limits, cookies=no_cookies)
     except (ValueError, ImportError, httpx.InvalidURL):
         raise Trouble.proxy.error("httpx") from None
 

@@ -133,15 +133,17 @@ async def frozen_peer(lab: Lab) -> None:
 
 @check("T-proxy-plain")
 async def proxy_plain(lab: Lab) -> None:
-    """A plain request goes to the options' proxy, with its whole URL; the proxy finds the name."""
-    proxy = lab.serve([OK])
-    async with lab.transport(proxy=proxy.url) as transport:
-        for way, is_streamed in PLAIN_OR_STREAMED:
-            url = "http://a.invalid:8080/prefix"
-            got = await lab.call(transport, url, WireRequest("POST", "/v1/x?a=%2F", {}, b"{}"), is_streamed=is_streamed)
-            expect(way, expected=b"hello", seen=got.body)
-            expect(way, expected=b"http://a.invalid:8080/prefix/v1/x?a=%2F", seen=proxy.requests[-1].target)
-            expect(f"host, {way}", expected=[b"a.invalid:8080"], seen=proxy.requests[-1].values(b"host"))
+    """A plain request goes to the options' proxy, with its whole URL, over TLS that `verify` trusts; the proxy finds the name."""
+    with _authority_file() as path:
+        for scheme, tls in (("http", None), ("https", _context())):
+            proxy = lab.serve([OK], tls=tls)
+            async with lab.transport(proxy=proxy.url, verify=path) as transport:
+                for way, is_streamed in PLAIN_OR_STREAMED:
+                    case, url = f"{way}, {scheme} proxy", "http://a.invalid:8080/prefix"
+                    got = await lab.call(transport, url, WireRequest("POST", "/v1/x?a=%2F", {}, b"{}"), is_streamed=is_streamed)
+                    expect(case, expected=b"hello", seen=got.body)
+                    expect(case, expected=b"http://a.invalid:8080/prefix/v1/x?a=%2F", seen=proxy.requests[-1].target)
+                    expect(f"host, {case}", expected=[b"a.invalid:8080"], seen=proxy.requests[-1].values(b"host"))
 
 
 @check("T-proxy-tunnel")
