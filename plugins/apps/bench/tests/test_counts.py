@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,39 @@ CALL, EVENT = Count(5000, 100), Count(400, 20)
 FOUND = (Counted("fake chat", CALL, EVENT), Counted("fake whole", CALL, None))
 
 
-def bench_counts(*args: str) -> subprocess.CompletedProcess[str]:
+BROKEN = """
+from attrs import evolve
+from pingpong.hookspecs import hookimpl
+from pingpong.testing import fake_card, fake_driver, fake_driver_record
+
+ODD = fake_driver_record("odd", [fake_card("odd:small")])
+UNMADE = fake_driver_record("unmade", [fake_card("unmade:small")])
+
+
+def odd(*args):
+    driver = fake_driver(*args)
+    return evolve(driver, endpoints=tuple(evolve(e, dialect=None) for e in driver.endpoints))
+
+
+def unmade(*args):
+    raise KeyError("boom")
+
+
+@hookimpl
+def pingpong_drivers():
+    return [evolve(ODD, factory="broken_drivers:odd"), evolve(UNMADE, factory="broken_drivers:unmade")]
+"""
+
+
+def bench_counts(*args: str, path: str = "") -> subprocess.CompletedProcess[str]:
     """`pingpong bench counts` in a process of its own, where no coverage tool traces along."""
     return subprocess.run(
-        [sys.executable, "-c", RUN, "bench", "counts", *args], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", RUN, "bench", "counts", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": path},
     )
 
 
@@ -46,6 +76,19 @@ def test_a_difference_is_told_and_exits_with_1(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert f"{name}: call instructions" in run.stdout
     assert "over its ceiling" in run.stdout
+
+
+def test_a_driver_that_breaks_is_named_and_the_others_are_counted(tmp_path: Path) -> None:
+    """One whose dialect raises and one that cannot be made are told, and the command exits with 1."""
+    (tmp_path / "broken_drivers.py").write_text(BROKEN)
+    (tmp_path / "broken-1.dist-info").mkdir()
+    (tmp_path / "broken-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (tmp_path / "broken-1.dist-info/entry_points.txt").write_text("[pingpong]\nbroken = broken_drivers\n")
+    run = bench_counts("--json", path=str(tmp_path))
+    done = json.loads(run.stdout)
+    assert run.returncode == 1
+    assert "openai responses" in done["counts"]
+    assert [name in told for name, told in zip(("odd chat", "unmade"), done["not_counted"], strict=True)] == [True, True]
 
 
 @pytest.mark.anyio
@@ -111,7 +154,18 @@ def test_ceilings_of_another_python_are_not_compared(tmp_path: Path) -> None:
     assert recorded(path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_record_of_nothing_is_compared_too(tmp_path: Path) -> None:
+    """A file without counts lets nothing pass."""
+    (tmp_path / "none.json").write_text(json.dumps({"python": python_version(), "counts": {}}))
+    run = bench_counts("--check", str(tmp_path / "none.json"))
+    assert run.returncode == 1
+    assert "nothing is recorded" in run.stdout
+
+
+WRONG = [f'{{"python": "{python_version()}", "counts": {counts}}}' for counts in ("[]", '{"a": 1}', '{"a": {"b": "c"}}')]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", *WRONG])
 def test_a_file_of_no_counts_is_refused(tmp_path: Path, text: str) -> None:
     """It says how to write one."""
     path = tmp_path / "counts.json"

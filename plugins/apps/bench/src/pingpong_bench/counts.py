@@ -54,9 +54,9 @@ def _chat_endpoints(client: Client) -> Iterator[tuple[Driver, Any, Card]]:
                 yield driver, endpoint, serves[0]
 
 
-async def count_all() -> tuple[Counted, ...]:
+async def count_all() -> tuple[tuple[Counted, ...], tuple[str, ...]]:
     """
-    Every chat endpoint found, by driver and name.
+    Every chat endpoint found, by driver and name; then what could not be counted and why, one sentence each.
 
     Only drivers are loaded, and a breaker and a token bucket, so that nothing else that is installed changes a count.
     """
@@ -64,7 +64,13 @@ async def count_all() -> tuple[Counted, ...]:
     drivers = [p.distribution for p in every.plugins if "drivers" in p.records]
     registry = Registry(allow=[*drivers, RINGS.name], found=[*entry_points(group=RINGS.group), RINGS])
     probe = Client(Config(simulate=False), env={}, registry=registry)
-    return tuple([await _counted(registry, *found) for found in _chat_endpoints(probe)])
+    counts, broken = [], []
+    for driver, endpoint, card in _chat_endpoints(probe):
+        try:
+            counts.append(await _counted(registry, driver, endpoint, card))
+        except Exception as exc:  # whatever a third party's driver raises, the others are counted
+            broken.append(f"{driver.name} {endpoint.record.name} cannot be counted: {type(exc).__name__}.")
+    return tuple(counts), (*broken, *map(str, probe.models.problems))
 
 
 async def _counted(registry: Registry, driver: Driver, endpoint: Any, card: Card) -> Counted:
@@ -114,8 +120,9 @@ def recorded(path: Path) -> Mapping[str, Mapping[str, int]] | None:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return dict(data["counts"]) if data["python"] == python_version() else None
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+        counts = {name: {figure: int(n) for figure, n in figures.items()} for name, figures in data["counts"].items()}
+        return counts if data["python"] == python_version() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ConfigError(f"{path} holds no recorded counts ({type(exc).__name__}); write it with --write.") from exc
 
 

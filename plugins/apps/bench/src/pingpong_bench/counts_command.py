@@ -32,25 +32,27 @@ def counts(ctx: click.Context, checked: Path | None, written: Path | None) -> No
 
     The same on every machine with the same minor version of Python, so that a comparison never depends on the load.
 
-    Exit codes: 0 nothing is over its ceiling; 1 something is, or is so far under it that the gain should be recorded.
+    Exit codes: 0 nothing is over its ceiling; 1 something is, or is so far under it that the gain should be recorded, or
+    cannot be counted.
     """
     from pingpong_bench.counts import count_all, differences, python_version, record, recorded
 
     app: App = ctx.obj
     if written is not None:
         check_writable(written)
-    ceilings = recorded(checked) if checked is not None else {}
-    found = asyncio.run(count_all())
+    ceilings = recorded(checked) if checked is not None else None
+    found, broken = asyncio.run(count_all())
     if written is not None:
         written.write_text(record(found), encoding="utf-8")
-    told = differences(found, ceilings) if ceilings else []
+    told = [] if ceilings is None else differences(found, ceilings)
     if app.is_json:
-        app.print_json({"python": python_version(), "counts": {c.name: c.figures for c in found}, "differences": told})
+        figures = {c.name: c.figures for c in found}
+        app.print_json({"python": python_version(), "counts": figures, "not_counted": broken, "differences": told})
     else:
-        app.console().print(_table(found), *told, sep="\n")
-        if ceilings is None:
+        app.console().print(_table(found), *broken, *told, sep="\n")
+        if checked is not None and ceilings is None:
             app.console(is_stderr=True).print(f"{checked} is of another Python than {python_version()}: nothing was compared.")
-    ctx.exit(1 if told else 0)
+    ctx.exit(1 if told or broken else 0)
 
 
 def _table(found: tuple[Counted, ...]) -> Table:
