@@ -24,11 +24,12 @@ from pingpong import (
     TransportOptions,
     WireRequest,
 )
-from pingpong_aiohttp.eager import MAX_BYTES, EagerRequest
+from pingpong_aiohttp.requests import MAX_BYTES, EagerRequest
 from pingpong_aiohttp.transport import AiohttpTransport
 from yarl import URL
 
 CLOCK = SystemClock()
+HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 POST = WireRequest("POST", "/v1/messages", {"content-type": "application/json"}, b"{}")
 
 
@@ -238,12 +239,42 @@ async def test_a_request_whose_connection_dies_is_sent_once(serve: Any, method: 
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("is_eager", [True, False])
+async def test_what_came_while_idle_is_nobodys_answer(monkeypatch: pytest.MonkeyPatch, is_eager: bool) -> None:
+    """A second answer that a server sends while its connection is idle is not taken for the next call's."""
+    if not is_eager:
+        monkeypatch.setattr("pingpong_aiohttp.requests.MAX_BYTES", -1)
+    is_idle, is_sent = asyncio.Event(), asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(HELLO)
+        await is_idle.wait()
+        writer.write(HELLO.replace(b"hello", b"stale"))
+        is_sent.set()
+        await reader.read()
+        writer.close()
+
+    transport = AiohttpTransport(clock=CLOCK)
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as listening:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        assert await call(transport, url) == b"hello"
+        is_idle.set()
+        await is_sent.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionFailed):
+            await call(transport, url)
+        await transport.aclose()
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("size", [0, 1, MAX_BYTES, MAX_BYTES + 1, 3_000_000])
 @pytest.mark.parametrize("is_eager", [True, False])
 async def test_bodies_of_every_size_arrive(serve: Any, monkeypatch: pytest.MonkeyPatch, size: int, is_eager: bool) -> None:
     """Written at once, by aiohttp's task, or in pieces: the server gets each body whole, with its length, once."""
     if not is_eager:
-        monkeypatch.setattr("pingpong_aiohttp.eager.MAX_BYTES", -1)
+        monkeypatch.setattr("pingpong_aiohttp.requests.MAX_BYTES", -1)
     body = bytes(range(256)) * (size // 256) + bytes(size % 256)
     async with serve() as server:
         transport = AiohttpTransport(clock=CLOCK)

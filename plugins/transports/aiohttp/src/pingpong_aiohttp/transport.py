@@ -37,7 +37,7 @@ from pingpong import (
 )
 from yarl import URL
 
-from pingpong_aiohttp.eager import EagerRequest
+from pingpong_aiohttp.requests import CleanRequest, EagerRequest
 
 # As in the kernel's own transport: below the idle limits of common servers.
 _KEEPALIVE_S = 20.0
@@ -302,7 +302,7 @@ class AiohttpTransport:
         )
         return aiohttp.ClientSession(
             connector=connector,
-            request_class=EagerRequest if sys.version_info < (3, 12) else aiohttp.ClientRequest,
+            request_class=EagerRequest if sys.version_info < (3, 12) else CleanRequest,
             cookie_jar=_NoCookies(),
             timeout=aiohttp.ClientTimeout(total=None, connect=self._options.connect_timeout_s),
             auto_decompress=False,
