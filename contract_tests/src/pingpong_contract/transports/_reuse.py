@@ -7,7 +7,7 @@ from pingpong import ConnectionFailed, PingPongError, WireRequest
 
 from pingpong_contract.transports._lab import CHUNKED, FIRST_PIECE, GET, OK, PLAIN_OR_STREAMED, POST, Lab
 from pingpong_contract.transports._server import Answer, Server
-from pingpong_contract.transports._steps import close, half_close, hang, reset
+from pingpong_contract.transports._steps import close, half_close, hang, held, reset
 from pingpong_contract.transports._verdict import Broken, check, expect, expect_that
 
 
@@ -133,12 +133,17 @@ async def surplus(lab: Lab) -> None:
     """What a server sends beyond its answer is nobody's: the next call does not take it as its own answer."""
     stale = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nstale"
     for way, is_streamed in PLAIN_OR_STREAMED:
-        for case, answer in (("in one write", [OK + stale]), ("in another write", [OK, stale])):
+        for case, answer in (
+            ("in one write", [OK + stale]), ("in another write", [OK, stale]), ("while idle", [OK, held, stale]),
+        ):  # fmt: skip
             server = lab.serve(answer, [OK])
             async with lab.transport() as transport:
                 first = await lab.call(transport, server.url, is_streamed=is_streamed)
                 expect(f"{case}, {way}, first", expected=b"hello", seen=first.body)
+                server.release()
                 await server.until("the surplus is sent", lambda server=server: server.sent_bytes >= len(OK + stale))  # type: ignore[misc]
+                for _ in range(3):
+                    await anyio.lowlevel.checkpoint()
                 try:
                     second = (await lab.call(transport, server.url, is_streamed=is_streamed)).body
                 except ConnectionFailed:

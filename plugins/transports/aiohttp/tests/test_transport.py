@@ -137,6 +137,21 @@ def test_trio_is_refused_in_one_typed_error() -> None:
         anyio.run(call, transport, "http://127.0.0.1:1", backend="trio")
 
 
+def test_a_transport_of_asyncio_can_be_closed_on_trio(serve: Any) -> None:
+    """Its event loop has ended; closing raises and leaves nothing."""
+    transport = AiohttpTransport(clock=CLOCK)
+
+    async def once() -> bytes:
+        async with serve() as server:
+            return await call(transport, server.url)
+
+    assert asyncio.run(once()) == b"hello"
+    anyio.run(transport.aclose, backend="trio")
+    with pytest.raises(InvalidRequestError, match="closed"):
+        asyncio.run(call(transport, "http://127.0.0.1:1"))
+    gc.collect()
+
+
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "127.0.0.1:1", "http://", "http://[", "http://a:port"])
 def test_a_proxy_that_aiohttp_cannot_use_is_refused_at_once(proxy: str) -> None:
     """SOCKS and what is no URL are configuration errors when the transport is made, without the address."""

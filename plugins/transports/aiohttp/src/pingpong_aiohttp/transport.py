@@ -319,18 +319,29 @@ class AiohttpTransport:
         self._is_closed = True
         for response in self._answers:
             abort(response)
-        if self._session is not None:
-            with anyio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
-                await self._session.close()
+        if self._session is None:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # trio runs, after an event loop of asyncio that has ended
+            _drop(self._session)
+            return
+        with anyio.move_on_after(_CLOSE_TIMEOUT_S, shield=True):
+            await self._session.close()
 
     def __del__(self) -> None:
         """A transport that nobody closed goes as quietly as httpx does; aiohttp would log an error for its session."""
         session = getattr(self, "_session", None)
         if session is not None and not session.closed:
-            closing = session.close()
-            with suppress(Exception):
-                closing.send(None)
-            closing.close()
+            _drop(session)
+
+
+def _drop(session: aiohttp.ClientSession) -> None:
+    """Close without waiting for anything."""
+    closing = session.close()
+    with suppress(Exception):
+        closing.send(None)
+    closing.close()
 
 
 def proxy_from(address: str | None) -> URL | None:
