@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import ssl
 import subprocess
 import sys
 import time
+import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -45,6 +49,47 @@ def test_import_is_lazy() -> None:
         "sys.exit(any(m in sys.modules for m in ('httpx', 'httpx2', 'httpcore')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Greeter(BaseHTTPRequestHandler):
+    """Says hello on a connection that stays, whatever event loop the client runs on."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing on stderr."""
+
+
+def twice() -> list[bytes]:
+    """One transport on two event loops of asyncio, one after the other; those of trio do not mind."""
+    transport = HttpxTransport(clock=CLOCK)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Greeter) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+        async def once() -> bytes:
+            return (await transport.send(f"http://127.0.0.1:{server.server_port}", POST, far())).body
+
+        try:
+            return [anyio.run(once, backend="asyncio") for _ in range(2)]
+        finally:
+            server.shutdown()
+
+
+def test_an_event_loop_that_is_gone_is_told() -> None:
+    """A transport whose connections were made on an event loop that has ended says so on the next one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of the connection that outlives its event loop
+        with pytest.raises(InvalidRequestError, match="event loop is closed"):
+            twice()
+        gc.collect()
 
 
 async def test_send_gives_the_whole_answer(serve: Any, opened: Any) -> None:

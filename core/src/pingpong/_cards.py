@@ -62,8 +62,6 @@ _RATE_NAMES = (
 
 
 def _rates(price: Price, input_tokens: int) -> _Rates:
-    if not price.tiers:
-        return price
     reached = [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
     return reached[-1] if reached else price
 

@@ -64,7 +64,7 @@ class Trouble(Enum):
     """What can go wrong on the way, with the error that it is and the one wording that all transports share."""
 
     unsendable = errors.InvalidRequestError, "The request cannot be sent: base_url or a header is not valid in HTTP."
-    closed = errors.InvalidRequestError, "The transport, or the HTTP client it was given, is closed; open a new one."
+    closed = (errors.InvalidRequestError, "The transport, its HTTP client or its event loop is closed; open a new one.")
     left = errors.InvalidRequestError, "The stream is closed; read it before closing it."
     proxy = errors.ConfigError, "proxy: not the URL of a proxy that {} can use; write http://host:port."
     late = errors.DeadlineExceeded, "The request's time is used up; raise timeout_s or ask for less."

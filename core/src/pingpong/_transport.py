@@ -190,7 +190,7 @@ class _Library:
         self.body = type("_AsyncBody", (_Body, lib.AsyncByteStream), {})
         self.url = lru_cache(maxsize=1024)(lib.URL)
         broken = (anyio.BrokenResourceError, anyio.ClosedResourceError)
-        self.failures = (lib.HTTPError, lib.InvalidURL, UnicodeEncodeError, OSError, *broken)
+        self.failures = (lib.HTTPError, lib.InvalidURL, UnicodeEncodeError, OSError, RuntimeError, *broken)
         self._unsendable = (lib.LocalProtocolError, lib.UnsupportedProtocol, lib.InvalidURL, UnicodeEncodeError)
         self._connect_error = lib.ConnectError
 
@@ -199,6 +199,8 @@ class _Library:
         if isinstance(exc, self._unsendable):
             # Its text may repeat a header, and so a key; it goes no further.
             raise Trouble.unsendable.error() from None
+        if isinstance(exc, RuntimeError):
+            raise Trouble.closed.error() from None
         # Only these texts are the system's; others quote what the server sent, and go no further either.
         is_ours = isinstance(exc, self._connect_error)
         raise Trouble.failed.error(where, str(exc) if is_ours else type(exc).__name__) from (exc if is_ours else None)
