@@ -62,7 +62,7 @@ _RATE_NAMES = (
 
 
 def _rates(price: Price, input_tokens: int) -> _Rates:
-    reached = [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
+    reached = price.tiers and [tier for tier in price.tiers if input_tokens > tier.above_input_tokens]
     return reached[-1] if reached else price
 
 
